@@ -1,0 +1,1 @@
+"""The device: enrols, streams, keeps what it cannot send."""

@@ -1,0 +1,1 @@
+"""How the fleet trains together: jobs, rounds, updates. Empty until the first round is built."""

@@ -1,0 +1,12 @@
+"""REST, version 1: each app's routes, and the schema that describes them."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+urlpatterns = [
+    path("", include("fleet.trust.api.urls")),
+    path("", include("fleet.registry.api.urls")),
+    path("", include("fleet.telemetry.api.urls")),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+]

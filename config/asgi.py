@@ -1,0 +1,20 @@
+"""The web process: pages and REST over HTTP, browser sockets through Channels."""
+
+import os
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+http = get_asgi_application()
+
+from django.urls import path  # noqa: E402  (apps must be loaded first)
+
+from fleet.telemetry.consumers import LiveConsumer  # noqa: E402
+
+sockets = URLRouter([path("live", LiveConsumer.as_asgi())])
+application = ProtocolTypeRouter(
+    {"http": http, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))}
+)

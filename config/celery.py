@@ -1,0 +1,52 @@
+"""Celery: three queues, none starves another.
+
+PostgreSQL holds every due time and every result; a message only wakes a
+reconciler that may run twice. So tasks are short, acknowledged late, bounded in
+time below the broker's visibility time-out, and their results are not kept.
+"""
+
+import os
+from urllib.parse import urlsplit
+
+from celery import Celery
+from django.conf import settings
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+VISIBILITY_TIMEOUT_S = 120  # a killed worker's message comes back after this
+TASK_TIME_LIMIT_S = 90  # below the visibility time-out: no task outlives its message
+
+
+def broker_url(redis_url: str) -> str:
+    """Return the Redis URL as the broker library spells it: unix sockets are `redis+socket`."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair).get("db", "0")
+    return f"redis+socket://{parts.path}?virtual_host={database}"
+
+
+app = Celery("muster")
+app.conf.update(
+    broker_url=broker_url(settings.MUSTER_REDIS_URL),
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+    },
+    task_queues=[Queue(name) for name in ("control", "rollout", "aggregation")],
+    task_default_queue="control",
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_time_limit=TASK_TIME_LIMIT_S,
+    task_soft_time_limit=TASK_TIME_LIMIT_S - 10,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_max_tasks_per_child=1000,
+    timezone="UTC",
+)
+app.autodiscover_tasks()

@@ -1,0 +1,1 @@
+"""Starts and keeps everything on one machine."""

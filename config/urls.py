@@ -1,0 +1,11 @@
+"""Every address of the web process. Pages live with their app; REST under /api/v1/ is gathered in `config.api`."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/v1/", include("config.api")),
+    path("", include("fleet.pages.urls")),
+    path("", include("fleet.trust.urls")),
+    path("", include("fleet.registry.urls")),
+    path("", include("fleet.telemetry.urls")),
+]

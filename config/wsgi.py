@@ -1,0 +1,8 @@
+"""Pages and REST for a WSGI server, where the sync part runs apart from the sockets."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()

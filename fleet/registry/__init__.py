@@ -1,0 +1,1 @@
+"""What there is: nodes and how they are now."""

@@ -1,0 +1,5 @@
+from fleet.telemetry.models.fleet_figure import FleetFigure
+from fleet.telemetry.models.sample import Sample
+from fleet.telemetry.models.stream import Stream
+
+__all__ = ["FleetFigure", "Sample", "Stream"]

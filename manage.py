@@ -1,0 +1,23 @@
+#!/usr/bin/env python
+"""Muster's commands: `manage.py help` lists them, `manage.py up` starts everything."""
+
+import os
+import sys
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["up"]:
+        # The supervisor runs before there are settings: it starts the servers they point at.
+        from config.supervisor.main import main as supervise
+
+        sys.exit(supervise(sys.argv[2:]))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed here. Run `make install`, then use .venv/bin/python manage.py.")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

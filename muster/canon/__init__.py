@@ -1,0 +1,1 @@
+"""Canonical forms: what is hashed and signed is always the same bytes."""

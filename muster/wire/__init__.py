@@ -1,0 +1,1 @@
+"""The wire between device and gateway: messages, envelope, version negotiation."""
