@@ -15,6 +15,4 @@ from django.urls import path  # noqa: E402  (apps must be loaded first)
 from fleet.telemetry.consumers import LiveConsumer  # noqa: E402
 
 sockets = URLRouter([path("live", LiveConsumer.as_asgi())])
-application = ProtocolTypeRouter(
-    {"http": http, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))}
-)
+application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))})

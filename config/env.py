@@ -59,8 +59,19 @@ class Env:
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a setting that is 1/true/yes/on or 0/false/no/off."""
-        words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-        return self._read(name, str(int(default)), lambda value: words[value.lower()], "one of 1, 0, true, false, yes, no, on, off")
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        return self._read(
+            name, str(int(default)), lambda value: words[value.lower()], "one of 1, 0, true, false, yes, no, on, off"
+        )
 
     def integer(self, name: str, default: int, *, least: int = 0) -> int:
         """Return a whole number of at least `least`."""

@@ -94,7 +94,13 @@ class Welcome(Message):
 
     @staticmethod
     def signed_part(
-        device_nonce: bytes, node: str, minor: int, epoch: int, at: int, sample_interval_ms: int, streams: list[StreamState]
+        device_nonce: bytes,
+        node: str,
+        minor: int,
+        epoch: int,
+        at: int,
+        sample_interval_ms: int,
+        streams: list[StreamState],
     ) -> bytes:
         """Return the bytes under the server's signature."""
         return msgspec.msgpack.encode([device_nonce, node, minor, epoch, at, sample_interval_ms, streams])

@@ -22,7 +22,5 @@ def negotiate(offered: range | list[int], newest: int = MINOR, oldest: int = OLD
     """
     shared = [minor for minor in offered if oldest <= minor <= newest]
     if not shared:
-        raise UnknownVersion(
-            f"this end speaks wire {MAJOR}.{oldest} to {MAJOR}.{newest}, the other {sorted(offered)}"
-        )
+        raise UnknownVersion(f"this end speaks wire {MAJOR}.{oldest} to {MAJOR}.{newest}, the other {sorted(offered)}")
     return max(shared)

@@ -1,4 +1,5 @@
 def create_application():
     async def application(scope, receive, send):
         raise NotImplementedError
+
     return application
