@@ -1,6 +1,5 @@
 """The server's enrolment interface over HTTP, with its failures in words."""
 
-from json import JSONDecodeError
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -59,7 +58,10 @@ class Server:
 
     def hello(self, nonce: str) -> ServerHello:
         """Return who the server says it is, for this nonce; nothing is verified here."""
-        status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        try:
+            status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        except _Garbled as error:
+            raise self._no_muster("does not speak HTTP") from error
         if status != httpx.codes.OK:
             raise self._no_muster(f"answers {status} to the question who it is")
         return self._document(content, ServerHello)
@@ -93,7 +95,7 @@ class Server:
         except httpx.TimeoutException as error:
             raise self._unreachable(f"took the connection but did not answer within {TIMEOUT.read:g} s") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise self._no_muster(f"does not speak HTTP ({error})") from error
+            raise _Garbled(f"{self.url} broke off in its answer ({error})") from error
         except httpx.TransportError as error:
             raise self._unreachable(f"cannot be reached ({error})") from error
         self._refuse_elsewhere(response)
@@ -117,7 +119,7 @@ class Server:
     def _refusal(self, status: int, content: bytes) -> EnrolmentRefused | NotAMusterServer:
         try:
             answer = msgspec.json.decode(content, type=_Refusal)
-        except (msgspec.DecodeError, JSONDecodeError):
+        except msgspec.DecodeError:
             if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
                 answer = _Refusal("too_large", "the request is too large")
             else:
@@ -136,6 +138,10 @@ class Server:
 
     def _no_muster(self, what: str) -> NotAMusterServer:
         return NotAMusterServer(f"{self.url} {what}; check --server")
+
+
+class _Garbled(ServerUnreachable):
+    """No HTTP came back: what answers never speaks it, or the connection broke."""
 
 
 class _Refusal(msgspec.Struct, frozen=True):
