@@ -13,8 +13,11 @@ so these documents hold no floats.
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import msgspec
+
+from muster.canon.json import canonical
 
 MAX_REQUEST_BYTES = 64 * 1024
 
@@ -43,6 +46,11 @@ class ServerHello(msgspec.Struct, frozen=True):
     gateway_url: str
     server_key: str
     signature: JsonSignature
+
+    @staticmethod
+    def signed_part(*, nonce: str, at_us: int, gateway_url: str, server_key: str) -> bytes:
+        """Return the bytes under the server's signature."""
+        return canonical({"nonce": nonce, "at_us": at_us, "gateway_url": gateway_url, "server_key": server_key})
 
 
 class Accelerator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +114,10 @@ class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inventory: Inventory
     proof: JsonSignature
 
+    def signed_part(self) -> bytes:
+        """Return the bytes under the device's proof: every other field."""
+        return canonical(_without(self, "proof"))
+
 
 class EnrolmentResponse(msgspec.Struct, frozen=True):
     """Signed for ENROL_RESPONSE over canonical JSON of all other fields and `proof` = the request's proof value."""
@@ -117,3 +129,13 @@ class EnrolmentResponse(msgspec.Struct, frozen=True):
     state: str  # pending or active
     gateway_url: str
     signature: JsonSignature
+
+    def signed_part(self, proof: str) -> bytes:
+        """Return the bytes under the server's signature: every other field, and the proof that it answers."""
+        return canonical(_without(self, "signature") | {"proof": proof})
+
+
+def _without(document: msgspec.Struct, field: str) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(document)
+    del fields[field]
+    return fields
