@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.supervisor.console import Console
-from config.supervisor.errors import StepFailed
+from config.supervisor.errors import StepFailed, SupervisorError
 from config.supervisor.launch import Command, start_async
 from config.supervisor.leftovers import RunFiles
 from config.supervisor.logs import open_log
@@ -86,6 +86,8 @@ class Child:
             return
         deadline = self._around.clock() + timeout_s
         while self.pid is None or not await self._spec.ready(self.pid):
+            if self._task is not None and self._task.done():
+                self._task.result()
             if self._around.clock() > deadline:
                 raise StepFailed(f"{self.name} does not serve after {timeout_s:.0f} s, see {self._log_name}")
             await asyncio.sleep(READY_POLL_S)
@@ -121,13 +123,13 @@ class Child:
 
     async def _live(self) -> str:
         """Run it once; return how it ended, in words."""
-        if self._spec.prepare is not None:
-            self._spec.prepare()
         try:
+            if self._spec.prepare is not None:
+                self._spec.prepare()
             with open_log(self._around.log_dir, self.name) as log:
                 self._process = await start_async(self._spec.command, log)
-        except OSError as error:
-            return f"cannot be started ({error.strerror})"
+        except (OSError, SupervisorError) as error:
+            return f"cannot be started ({error})"
         self._around.run_files.record(self.name, self._process.pid, self._spec.command.stop_signal)
         code = await self._process.wait()
         kill_session(self._process.pid)  # what it started and left behind

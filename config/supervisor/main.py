@@ -51,9 +51,11 @@ def _make_ready(options: Options, console: Console) -> None:
 
 
 async def _supervise(options: Options, console: Console) -> None:
-    if sys.version_info < (3, 12):  # later ones watch by pidfd themselves; a thread per child would meet our forks
-        asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
     loop = asyncio.get_running_loop()
+    if sys.version_info < (3, 12):  # later ones watch by pidfd themselves; a thread per child would meet our forks
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(loop)
+        asyncio.set_child_watcher(watcher)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)

@@ -99,6 +99,8 @@ class Supervisor:
         if not all(environment.given(name) for name in ("MUSTER_DATABASE_URL", "MUSTER_REDIS_URL")):
             with self._console.step("servers", "PostgreSQL and Valkey"):
                 own = [server for server in servers(self._options.data_dir) if not environment.given(server.setting)]
+                for server in own:
+                    server.prepare()  # here, where what it raises ends the start
                 self._servers = [self._begin(plan.embedded(server)) for server in own]
                 await asyncio.gather(*(child.wait_ready() for child in self._servers))
         return environment.settings(self._options, own)
