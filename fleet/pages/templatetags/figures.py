@@ -120,3 +120,9 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         if value not in (None, ""):
             params.setlist(name, value if isinstance(value, list) else [str(value)])
     return f"?{urlencode(list(params.lists()), doseq=True)}" if params else "?"
+
+
+@register.filter
+def entry(mapping: dict[str, int], key: str) -> int:
+    """Return a count, zero where there is none."""
+    return mapping.get(key, 0)

@@ -1,10 +1,11 @@
 """Status as glyph and word: five states, five silhouettes, five words; waiting and retired beside them."""
 
 from django import template
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+
+from fleet.registry.core.health import NEEDS_ATTENTION, SEVERITY, Reason, Status
+from fleet.registry.models.labels import REASON_LABELS, STATUS_LABELS
 
 register = template.Library()
 
@@ -17,15 +18,6 @@ TONES = {
     "offline": "off",
     "waiting": "todo",
     "retired": "off",
-}
-WORDS: dict[str, str | Promise] = {
-    "healthy": _("Healthy"),
-    "updating": _("Updating"),
-    "degraded": _("Degraded"),
-    "critical": _("Critical"),
-    "offline": _("Offline"),
-    "waiting": _("Waiting"),
-    "retired": _("Retired"),
 }
 
 
@@ -68,4 +60,16 @@ def tone(value: str) -> str:
 @register.filter
 def word(value: str) -> str:
     """Return the word of a status in the reader's language."""
-    return str(WORDS.get(value, value))
+    return str(STATUS_LABELS[Status(value)])
+
+
+@register.filter
+def reason(value: str) -> str:
+    """Return why a node has its status, in a few words; nothing for a healthy one."""
+    return str(REASON_LABELS[Reason(value)])
+
+
+@register.filter
+def worst_first(counts: dict[str, int]) -> list[str]:
+    """Return the states in `counts` that are worth a mark beside a site's name, the worst first."""
+    return [status.value for status in SEVERITY if status in NEEDS_ATTENTION and counts.get(status.value)]
