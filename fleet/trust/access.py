@@ -56,7 +56,7 @@ def _paths(user: Person, verb: Verb) -> list[str]:
     grants: list[tuple[str, str]] | None = getattr(user, "_grants", None)
     if grants is None:
         grants = list(Grant.objects.filter(user=user).values_list("site__path", "role"))
-        user._grants = grants  # type: ignore[union-attr]
+        user._grants = grants  # type: ignore[attr-defined]
     wanted = set(roles_for(verb))
     return [path for path, role in grants if role in wanted]
 
