@@ -25,6 +25,8 @@ _ADVICE = {
     "foreign_token": "leave --site and --tier out, or make a token for them",
     "key_known": "this device's key is enrolled already; use the --home of that enrolment, or a new one",
     "name_taken": "choose another --name",
+    "malformed": "check --name, --site and --device-type, and that agent and server are of one release",
+    "throttled": "wait a minute and run the same command again",
     "too_large": "shorten --name and --device-type",
 }
 
@@ -150,10 +152,16 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    """Return the address without a slash at its end.
+
+    Raises:
+        Usage: it is none.
+    """
     try:
+        parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+        httpx.URL(url).host.encode("idna")  # labels that no resolver takes
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or parts.query or parts.fragment or parts.username:
         raise Usage(f"--server {url!r} is no address; write it as http://host:port or https://host")

@@ -221,7 +221,18 @@ def test_a_failing_server_is_told_from_a_wrong_one(home: Home, server: Enrolment
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:8000", "ftp://host", "http://", "http://host:port", "http://user@host", "http://host/?q=1"]
+    "url",
+    [
+        "127.0.0.1:8000",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://user@host",
+        "http://host/?q=1",
+        "http://[::1",
+        "http://" + "a" * 70,
+        "http://a..b",
+    ],
 )
 def test_an_address_that_cannot_be_meant_is_refused(home: Home, server: EnrolmentServer, url: str) -> None:
     assert enrol(home, server, url=url) == 2

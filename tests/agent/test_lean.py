@@ -1,10 +1,13 @@
 """The agent carries only what it needs: no server, no tensors, and no HTTP client while it runs."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
+from agent.cli import EXIT_CODES
+from agent.errors import AgentError
 from tests.agent.conftest import ROOT
 
 NEVER = ("django", "torch", "numpy", "rest_framework", "channels", "celery", "config", "fleet")
@@ -50,3 +53,9 @@ def test_an_unknown_command_and_a_missing_argument_are_usage_errors() -> None:
         )
         assert run.returncode == 2
         assert "usage" in run.stderr
+
+
+def test_the_help_lists_the_exit_code_of_every_error() -> None:
+    codes = {error.exit_code for error in AgentError.__subclasses__()}
+    listed = [int(code) for code in re.findall(r"(?:^| )(\d+) [a-z]", EXIT_CODES, re.MULTILINE)]
+    assert sorted(listed) == sorted(codes | {0})

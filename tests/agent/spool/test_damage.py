@@ -71,6 +71,14 @@ def test_a_file_without_a_whole_frame_is_removed(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_strangers_file_is_left_alone(tmp_path: Path) -> None:
+    path = written(tmp_path / "spool")
+    stranger = path.with_name("holiday.frames")
+    stranger.write_bytes(path.read_bytes())
+    assert readable(tmp_path / "spool") == list(range(1, 11))
+    assert stranger.exists()
+
+
 def test_a_damaged_position_file_only_means_sending_again(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", BOOT)
     for number in range(1, 4):
