@@ -73,8 +73,10 @@ class Connection:
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Args:
-        on_interval: called with the seconds between samples that the server wants.
+        """Prepare the link; nothing is dialled yet.
+
+        Args:
+            on_interval: called with the seconds between samples that the server wants.
         """
         self._gateway_url = gateway_url
         self._credentials = credentials
