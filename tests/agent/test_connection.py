@@ -1,7 +1,7 @@
 """How the agent dials again after each kind of end, and how much it has on its way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import pytest
 from agent import identity, status
 from agent.backoff import Backoff
 from agent.clock import ServerClock
-from agent.connection import NOT_ACTIVE_DELAY_S, SUPERSEDED_LIMIT_S, Connection
+from agent.connection import NOT_ACTIVE_DELAY_S, SUPERSEDED_LIMIT_S, Connection, Sleep
 from agent.handshake import Credentials
 from agent.home import Home
 from agent.session import WINDOW_FRAMES
@@ -50,7 +50,7 @@ def spool(home: Home) -> Spool:
 
 @asynccontextmanager
 async def connected(
-    gateway: Gateway, home: Home, spool: Spool, sleep: Callable[..., object] = asyncio.sleep, url: str | None = None
+    gateway: Gateway, home: Home, spool: Spool, sleep: Sleep = asyncio.sleep, url: str | None = None
 ) -> AsyncIterator[Connection]:
     key = identity.load(home)
     assert key is not None
@@ -61,7 +61,7 @@ async def connected(
         ServerClock(),
         on_interval=lambda seconds: None,
         backoff=Backoff(lambda low, high: high),
-        sleep=sleep,  # type: ignore[arg-type]
+        sleep=sleep,
     )
     task = asyncio.create_task(connection.run())
     try:
@@ -107,6 +107,13 @@ async def test_a_gateway_that_is_away_is_dialled_with_a_growing_pause(
 ) -> None:
     naps = await naps_after(gateway, home, spool, 6, url="ws://127.0.0.1:1")
     assert naps == [0.2, 0.4, 0.8, 1.5, 1.5, 1.5]
+
+
+async def test_a_gateway_that_welcomes_and_breaks_the_wire_is_not_hammered(
+    home: Home, gateway: Gateway, spool: Spool
+) -> None:
+    gateway.instead_of_answer = b"nonsense"
+    assert await naps_after(gateway, home, spool, 4) == [0.2, 0.4, 0.8, 1.5]
 
 
 async def test_an_address_that_is_none_is_shown_and_not_a_crash(home: Home, gateway: Gateway, spool: Spool) -> None:
