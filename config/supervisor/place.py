@@ -113,7 +113,7 @@ def _private(folder: Path, account: Account | None) -> Path:
     owner = os.geteuid() if account is None else account.uid
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
-        raise ServerError(f"{folder} belongs to somebody else. Start as its owner, or set MUSTER_DATA_DIR to another folder.")
+        raise ServerError(f"{folder} belongs to somebody else. Start as its owner, or set MUSTER_DATA_DIR.")
     folder.chmod(0o700)
     if account is not None:
         account.own(folder)
