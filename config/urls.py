@@ -2,8 +2,11 @@
 
 from django.urls import include, path
 
+from fleet.trust.api import downloads
+
 urlpatterns = [
     path("api/v1/", include("config.api")),
+    path("agent/<str:filename>", downloads.wheel, name="agent-wheel"),
     path("", include("fleet.pages.urls")),
     path("", include("fleet.trust.urls")),
     path("", include("fleet.registry.urls")),

@@ -2,7 +2,12 @@
 
 An object belongs to a site through its class's `SITE_LOOKUP`, the prefix of the
 lookup to the site ("" for a site itself, "site__" for a node). A grant at a site
-holds for everything below it.
+holds for everything below it. Grants are all there is: Django's superuser flag,
+staff flag and permissions mean nothing here.
+
+A user object remembers its grants, so that a request reads them once. Whoever
+keeps a user object for longer than a request (a socket) calls `forget` before it
+asks again, and reloads the user to see whether the account is still active.
 """
 
 from typing import Any, TypeVar
@@ -25,7 +30,10 @@ def visible(queryset: "models.QuerySet[M]", user: Person, verb: Verb = Verb.VIEW
 
 
 def within(paths: list[str], lookup: str = "site__") -> models.Q:
-    """Return the condition "at one of these sites or below"; no site at all matches nothing."""
+    """Return the condition "at one of these sites or below"; no site at all matches nothing.
+
+    A path ends in a slash, so the prefix `plant-a/` does not reach into `plant-ab/`.
+    """
     condition = models.Q(pk__in=[])
     for path in paths:
         condition |= models.Q(**{f"{lookup}path__startswith": path})
@@ -33,8 +41,8 @@ def within(paths: list[str], lookup: str = "site__") -> models.Q:
 
 
 def can(user: Person, verb: Verb, target: Any) -> bool:
-    """Say whether `user` may `verb` on `target`, a site or an object that has one."""
-    site: Site | None = target if isinstance(target, Site) else target.site
+    """Say whether `user` may `verb` on `target`, a site or an object that belongs to one."""
+    site = _site_of(target)
     return site is not None and any(site.path.startswith(path) for path in _paths(user, verb))
 
 
@@ -49,16 +57,30 @@ def require(user: Person, verb: Verb, target: Any) -> None:
         raise PermissionDenied
 
 
+def forget(user: Person) -> None:
+    """Make `user` read their grants again at the next question."""
+    if isinstance(user, User):
+        user.held = None
+
+
+def _site_of(target: Any) -> Site | None:
+    """Return the site that `target` belongs to, along its class's `SITE_LOOKUP`."""
+    for step in filter(None, target.SITE_LOOKUP.split("__")):
+        target = getattr(target, step)
+        if target is None:
+            return None
+    site: Site = target
+    return site
+
+
 def _paths(user: Person, verb: Verb) -> list[str]:
     """Return the paths of the sites at which `user` holds a role that allows `verb`; read once per user object."""
-    if not user.is_authenticated or not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return []
-    grants: list[tuple[str, str]] | None = getattr(user, "_grants", None)
-    if grants is None:
-        grants = list(Grant.objects.filter(user=user).values_list("site__path", "role"))
-        user._grants = grants  # type: ignore[attr-defined]
+    if user.held is None:
+        user.held = list(Grant.objects.filter(user=user).values_list("site__path", "role"))
     wanted = set(roles_for(verb))
-    return [path for path, role in grants if role in wanted]
+    return [path for path, role in user.held if role in wanted]
 
 
-__all__ = ["Verb", "allows", "can", "can_anywhere", "require", "visible", "within"]
+__all__ = ["Person", "Verb", "allows", "can", "can_anywhere", "forget", "require", "visible", "within"]

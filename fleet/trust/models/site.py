@@ -23,6 +23,10 @@ class Site(models.Model):
 
     class Meta:
         ordering = ["path"]
+        constraints = [
+            # Without its slash the prefix of a path would reach into a neighbour: plant-a into plant-ab.
+            models.CheckConstraint(condition=models.Q(path__endswith="/"), name="site_path_ends_in_slash"),
+        ]
         indexes = [models.Index(fields=["path"], name="site_path_prefix", opclasses=["varchar_pattern_ops"])]
 
     def __str__(self) -> str:

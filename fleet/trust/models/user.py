@@ -23,3 +23,6 @@ class User(AbstractUser):
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.SYSTEM)
     density = models.CharField(max_length=16, choices=Density, default=Density.COMFORTABLE)
     shortcuts = models.BooleanField(default=True)  # single-key shortcuts
+
+    # The grants as (site path, role), once `fleet/trust/access.py` has read them for this object.
+    held: list[tuple[str, str]] | None = None

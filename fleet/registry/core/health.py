@@ -1,0 +1,99 @@
+"""When a node counts as well: the statuses, the reasons and the limits between them, as data.
+
+`selectors.nodes.with_status` turns these rules into one SQL expression.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What a page shows of a node, derived from its state, its lease and its last figures."""
+
+    WAITING = "waiting"
+    HEALTHY = "healthy"
+    UPDATING = "updating"  # reserved: a node that takes on a new target
+    DEGRADED = "degraded"
+    CRITICAL = "critical"
+    OFFLINE = "offline"
+    RETIRED = "retired"
+
+
+class Reason(StrEnum):
+    """Why a node has its status."""
+
+    NONE = ""
+    UNDECIDED = "undecided"  # waits for an operator
+    RETIRED = "retired"
+    QUARANTINED = "quarantined"
+    NEVER_SEEN = "never_seen"
+    SILENT = "silent"  # its lease ran out
+    MEMORY = "memory"
+    TEMPERATURE = "temperature"
+    CPU = "cpu"
+    ROUND_TRIP = "round_trip"
+
+
+class Figure(StrEnum):
+    """What a limit is held against."""
+
+    MEMORY_SHARE = "memory_share"  # of the memory in the inventory, 0 to 1
+    TEMPERATURE_C = "temperature_c"
+    CPU = "cpu"  # share of all cores, 0 to 1
+    RTT_US = "rtt_us"
+
+
+# The kernel starts to kill processes when nothing is left; at 95 % there is no room for a second model version.
+MEMORY_CRITICAL = 0.99
+MEMORY_DEGRADED = 0.95
+# Boards of this class throttle at about 85 °C and switch off between 95 and 105 °C.
+TEMPERATURE_CRITICAL_C = 95.0
+TEMPERATURE_DEGRADED_C = 85.0
+# A saturated processor misses deadlines although every request still succeeds.
+CPU_DEGRADED = 0.97
+# Beyond half a second a request that goes up a tier feels broken to a person.
+RTT_DEGRADED_US = 500_000
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From `least` on, `figure` makes a connected node `status` for `reason`."""
+
+    figure: Figure
+    least: float
+    status: Status
+    reason: Reason
+
+
+# The first that holds decides, so the worse stands first.
+LIMITS = (
+    Limit(Figure.MEMORY_SHARE, MEMORY_CRITICAL, Status.CRITICAL, Reason.MEMORY),
+    Limit(Figure.TEMPERATURE_C, TEMPERATURE_CRITICAL_C, Status.CRITICAL, Reason.TEMPERATURE),
+    Limit(Figure.MEMORY_SHARE, MEMORY_DEGRADED, Status.DEGRADED, Reason.MEMORY),
+    Limit(Figure.TEMPERATURE_C, TEMPERATURE_DEGRADED_C, Status.DEGRADED, Reason.TEMPERATURE),
+    Limit(Figure.CPU, CPU_DEGRADED, Status.DEGRADED, Reason.CPU),
+    Limit(Figure.RTT_US, RTT_DEGRADED_US, Status.DEGRADED, Reason.ROUND_TRIP),
+)
+
+# The worst first: how lists sort by status.
+SEVERITY = (
+    Status.CRITICAL,
+    Status.OFFLINE,
+    Status.DEGRADED,
+    Status.WAITING,
+    Status.UPDATING,
+    Status.HEALTHY,
+    Status.RETIRED,
+)
+
+# One letter for each status in the cells of a wall.
+LETTERS = {
+    Status.HEALTHY: "o",
+    Status.UPDATING: "u",
+    Status.DEGRADED: "d",
+    Status.CRITICAL: "c",
+    Status.OFFLINE: "f",
+    Status.WAITING: "w",
+}
+
+NEEDS_ATTENTION = (Status.CRITICAL, Status.OFFLINE, Status.DEGRADED, Status.WAITING)

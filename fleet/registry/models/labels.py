@@ -1,0 +1,29 @@
+"""The words for what core derives."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from fleet.registry.core.health import Reason, Status
+
+STATUS_LABELS = {
+    Status.WAITING: pgettext_lazy("node status", "Waiting"),
+    Status.HEALTHY: pgettext_lazy("node status", "Healthy"),
+    Status.UPDATING: pgettext_lazy("node status", "Updating"),
+    Status.DEGRADED: pgettext_lazy("node status", "Degraded"),
+    Status.CRITICAL: pgettext_lazy("node status", "Critical"),
+    Status.OFFLINE: pgettext_lazy("node status", "Offline"),
+    Status.RETIRED: pgettext_lazy("node status", "Retired"),
+}
+
+REASON_LABELS = {
+    Reason.NONE: "",
+    Reason.UNDECIDED: _("Waits for approval"),
+    Reason.RETIRED: _("Retired"),
+    Reason.QUARANTINED: _("In quarantine"),
+    Reason.NEVER_SEEN: _("Never connected"),
+    Reason.SILENT: _("No signal"),
+    Reason.MEMORY: _("Memory nearly full"),
+    Reason.TEMPERATURE: _("Too hot"),
+    Reason.CPU: _("Processor saturated"),
+    Reason.ROUND_TRIP: _("Slow connection"),
+}
