@@ -77,15 +77,8 @@ def _paths(user: Person, verb: Verb) -> list[str]:
     """Return the paths of the sites at which `user` holds a role that allows `verb`; read once per user object."""
     if not isinstance(user, User) or not user.is_active:
         return []
-<<<<<<< HEAD
     if user.held is None:
         user.held = list(Grant.objects.filter(user=user).values_list("site__path", "role"))
-=======
-    grants: list[tuple[str, str]] | None = getattr(user, "_grants", None)
-    if grants is None:
-        grants = list(Grant.objects.filter(user=user).values_list("site__path", "role"))
-        user._grants = grants  # type: ignore[attr-defined]
->>>>>>> main
     wanted = set(roles_for(verb))
     return [path for path, role in user.held if role in wanted]
 
