@@ -6,11 +6,14 @@ time below the broker's visibility time-out, and their results are not kept.
 """
 
 import os
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from celery import Celery
 from django.conf import settings
 from kombu import Exchange, Queue
+
+from fleet.trust.core.canaries import QUEUES, SENT_EVERY
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -38,7 +41,7 @@ app.conf.update(
         "socket_keepalive": True,
     },
     # Each queue has an exchange of its own: on a shared one every queue would get every message.
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("control", "rollout", "aggregation")],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="control",
     task_acks_late=True,
     task_reject_on_worker_lost=True,
