@@ -3,10 +3,13 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from fleet.trust.api.not_found import NotFoundView
+
 urlpatterns = [
     path("", include("fleet.trust.api.urls")),
     path("", include("fleet.registry.api.urls")),
     path("", include("fleet.telemetry.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("<path:rest>", NotFoundView.as_view()),
 ]

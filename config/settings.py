@@ -27,6 +27,8 @@ try:
     MUSTER_LEASE_SECONDS = env.integer("MUSTER_LEASE_SECONDS", 6, least=2)
     MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100)
     MUSTER_RAW_HOURS = env.integer("MUSTER_RAW_HOURS", 6, least=1)
+    # Whether this installation runs workers, whose canaries then count for readiness.
+    MUSTER_WORKERS = env.flag("MUSTER_WORKERS", True)
     MUSTER_LOG_LEVEL = env.text("MUSTER_LOG_LEVEL", "INFO")
 except ConfigError as error:
     raise ImproperlyConfigured(str(error)) from error
@@ -179,16 +181,21 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["fleet.trust.api.parsers.LimitedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_PAGINATION_CLASS": "fleet.trust.api.pagination.Pages",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "fleet.trust.api.errors.handler",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Muster",
     "VERSION": "1",
     "DESCRIPTION": "The control plane of a fleet of edge AI nodes.",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fleet.trust.core.roles import Verb
+
 
 class NodeState(StrEnum):
     PENDING = "pending"  # enrolled, waits for an operator
@@ -36,19 +38,22 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One action: from which states it leads where, and how the audit trail calls it."""
+    """One action: from which states it leads where, how the audit trail calls it, and who may do it."""
 
     before: frozenset[NodeState]
     after: NodeState
     verb: str
+    needs: Verb
 
 
 STEPS: dict[Action, Step] = {
-    Action.APPROVE: Step(frozenset({NodeState.PENDING}), NodeState.ACTIVE, "node.approved"),
-    Action.REFUSE: Step(frozenset({NodeState.PENDING}), NodeState.RETIRED, "node.refused"),
-    Action.QUARANTINE: Step(frozenset({NodeState.ACTIVE}), NodeState.QUARANTINED, "node.quarantined"),
-    Action.RELEASE: Step(frozenset({NodeState.QUARANTINED}), NodeState.ACTIVE, "node.released"),
-    Action.RETIRE: Step(frozenset({NodeState.ACTIVE, NodeState.QUARANTINED}), NodeState.RETIRED, "node.retired"),
+    Action.APPROVE: Step(frozenset({NodeState.PENDING}), NodeState.ACTIVE, "node.approved", Verb.OPERATE),
+    Action.REFUSE: Step(frozenset({NodeState.PENDING}), NodeState.RETIRED, "node.refused", Verb.OPERATE),
+    Action.QUARANTINE: Step(frozenset({NodeState.ACTIVE}), NodeState.QUARANTINED, "node.quarantined", Verb.OPERATE),
+    Action.RELEASE: Step(frozenset({NodeState.QUARANTINED}), NodeState.ACTIVE, "node.released", Verb.OPERATE),
+    Action.RETIRE: Step(
+        frozenset({NodeState.ACTIVE, NodeState.QUARANTINED}), NodeState.RETIRED, "node.retired", Verb.ADMINISTER
+    ),
 }
 
 

@@ -17,56 +17,10 @@ from fleet.trust.models import EnrolmentToken, Event
 from fleet.trust.services import enrolment_tokens, server_key
 from fleet.trust.services.actors import Actor
 from muster.canon import signatures
-from muster.wire.enrolment import (
-    MAX_REQUEST_BYTES,
-    EnrolmentRequest,
-    EnrolmentResponse,
-    Inventory,
-    JsonSignature,
-    SpeedTest,
-    b64decode,
-    b64encode,
-)
+from muster.wire.enrolment import MAX_REQUEST_BYTES, EnrolmentRequest, EnrolmentResponse, b64decode, b64encode
+from tests.devices import INVENTORY, NONCE, request
 
 pytestmark = pytest.mark.usefixtures("pin")
-
-NONCE = b64encode(bytes(32))
-INVENTORY = Inventory(
-    hostname="pi.local",
-    os="Linux",
-    architecture="aarch64",
-    python="3.11.9",
-    agent_version="0.1.0",
-    cpu_model="Cortex-A76",
-    cpu_cores=4,
-    memory_bytes=8 << 30,
-    disk_bytes=64 << 30,
-    accelerators=[],
-    has_battery=False,
-    has_temperature=True,
-    speed=SpeedTest(1, 2, 3),
-)
-
-
-def request(secret: str, key: Ed25519PrivateKey | None = None, **changes: object) -> EnrolmentRequest:
-    """Return a request that is signed after the changes."""
-    key = key or Ed25519PrivateKey.generate()
-    fields = {
-        "token": secret,
-        "public_key": b64encode(signatures.public_bytes(key)),
-        "nonce": NONCE,
-        "server_key": b64encode(signatures.public_bytes(server_key.load())),
-        "name": "",
-        "site": None,
-        "tier": None,
-        "device_type": "",
-        "inventory": INVENTORY,
-        "proof": JsonSignature("", "", ""),
-    }
-    unsigned = EnrolmentRequest(**(fields | changes))  # type: ignore[arg-type]
-    proof = signatures.sign(key, signatures.ENROL_REQUEST, unsigned.signed_part())
-    signed = JsonSignature(proof.algorithm, proof.key_id, b64encode(proof.value))
-    return msgspec.structs.replace(unsigned, proof=signed)
 
 
 def enrol(document: EnrolmentRequest) -> EnrolmentResponse:

@@ -1,0 +1,23 @@
+"""Limits for the two addresses that are open to everybody."""
+
+from datetime import timedelta
+
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from fleet.trust.api.requests import address
+from fleet.trust.services import throttle
+
+
+class EnrolmentThrottle(BaseThrottle):
+    """Lets one network address ask so often that a whole hall of devices can enrol behind one router."""
+
+    LIMIT = 600
+    PERIOD = timedelta(minutes=1)
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        return throttle.allow("enrolment", address(request) or "unknown", limit=self.LIMIT, period=self.PERIOD)
+
+    def wait(self) -> float:
+        return self.PERIOD.total_seconds()
