@@ -54,7 +54,18 @@ app.conf.update(
     timezone="UTC",
 )
 app.conf.beat_schedule = {
-    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": 600.0},
-    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": 30.0},
+    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": timedelta(minutes=10)},
+    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": timedelta(seconds=30)},
+    # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
+    **{
+        f"canary-{queue}": {
+            "task": "trust.canary",
+            "args": (queue,),
+            "schedule": SENT_EVERY,
+            "options": {"queue": queue, "expires": SENT_EVERY.total_seconds()},
+        }
+        for queue in QUEUES
+    },
+    "prune-trust": {"task": "trust.prune", "schedule": timedelta(hours=1)},
 }
 app.autodiscover_tasks()
