@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from fleet.pages.selectors import overview as selector
 from fleet.registry.selectors import nodes
@@ -47,6 +48,7 @@ def _attention(request: HttpRequest) -> Context:
     return {
         "attention": selector.attention(user),
         "summary": selector.summary(counts),
+        "checked": timezone.now(),
         "may_enrol": can_anywhere(user, Verb.OPERATE),
     }
 
