@@ -49,4 +49,8 @@ app.conf.update(
     worker_max_tasks_per_child=1000,
     timezone="UTC",
 )
+app.conf.beat_schedule = {
+    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": 600.0},
+    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": 30.0},
+}
 app.autodiscover_tasks()

@@ -41,6 +41,7 @@ class Postgres:
     options: tuple[tuple[str, str], ...] = ()
 
     name = "postgres"
+    setting = "MUSTER_DATABASE_URL"
 
     @property
     def data(self) -> Path:
@@ -152,6 +153,7 @@ class Valkey:
     place: Place
 
     name = "valkey"
+    setting = "MUSTER_REDIS_URL"
 
     @property
     def socket(self) -> Path:

@@ -152,6 +152,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         denied = self.topics - allowed
         await self._leave(denied)
         for topic in denied:
+            if self.waiting.full():
+                return  # a page this slow is dropped by the next message
             self._tell({"topic": topic.name, "error": "denied"})
 
     async def _signed_in(self) -> User | None:
