@@ -16,7 +16,7 @@ def zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 
-class PreferencesForm(forms.ModelForm[User]):
+class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     """How a person wants to see the pages."""
 
     language = forms.ChoiceField(
@@ -30,7 +30,7 @@ class PreferencesForm(forms.ModelForm[User]):
         labels = {"theme": _("Theme"), "density": _("Density"), "shortcuts": _("Single-key shortcuts")}
 
 
-class ThemeForm(forms.ModelForm[User]):
+class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
     """The theme alone, from the top bar."""
 
     class Meta:

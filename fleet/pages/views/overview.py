@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from fleet.pages.selectors import overview as selector
+from fleet.pages.selectors.headline import headlines
 from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere
 from fleet.trust.models.enrolment_token import Tier
@@ -58,7 +59,7 @@ def _changes(request: HttpRequest) -> Context:
 
 
 def _figures(request: HttpRequest) -> Context:
-    return {"figures": selector.figures(person(request))}
+    return {"figures": headlines(person(request))}
 
 
 def _wall(request: HttpRequest) -> Context:
