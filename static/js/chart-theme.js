@@ -29,17 +29,18 @@
   function layout(figure, p, options) {
     var font = getComputedStyle(document.body).fontFamily, own = figure.layout;
     var result = {
+      width: options.width, height: options.height,
       margin: { l: 52, r: options.right, t: 10, b: 28 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false,
       font: { family: font, size: 11.5, color: p.axis }, hovermode: 'x unified', dragmode: 'zoom', uirevision: options.id, datarevision: options.revision,
       hoverlabel: { bgcolor: p.surface, bordercolor: p.line, font: { family: font, size: 12, color: p.text } },
       xaxis: axis(own.xaxis, { type: 'date', showgrid: false, ticks: 'outside', ticklen: 4, tickcolor: p.line, linecolor: p.line, showline: true, nticks: 6,
         hoverformat: '%H:%M:%S', fixedrange: false, showspikes: true, spikecolor: p.line, spikethickness: 1, spikedash: 'solid', spikemode: 'across',
-        tickformatstops: [{ dtickrange: [null, 60000], value: '%H:%M:%S' }, { dtickrange: [60000, 43200000], value: '%H:%M' }, { dtickrange: [43200000, null], value: '%d.%m.' }] }),
+        tickformatstops: [{ dtickrange: [null, 59999], value: '%H:%M:%S' }, { dtickrange: [60000, 43200000], value: '%H:%M' }, { dtickrange: [43200001, null], value: '%d.%m.' }] }),
       yaxis: axis(own.yaxis, { gridcolor: p.grid, nticks: 4, rangemode: 'tozero' }),
       shapes: lines(figure).map(function (l) {
         return { type: 'line', xref: 'paper', x0: 0, x1: 1, yref: l.axis || 'y', y0: l.y, y1: l.y, line: { color: l.limit ? p.warn : p.ref, width: 1, dash: l.limit ? 'dash' : 'dot' } };
       }),
-      annotations: labels(figure, p, options.height)
+      annotations: labels(figure, p, Math.max(40, options.height - 38))
     };
     if (own.yaxis2) result.yaxis2 = axis(own.yaxis2, { overlaying: 'y', side: 'right', showgrid: false, showticklabels: false, rangemode: 'tozero' });
     return result;

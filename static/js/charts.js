@@ -17,8 +17,10 @@
   }, { rootMargin: '120px' });
 
   function render(c) {
-    var p = theme.palette(), height = Math.max(40, c.element.clientHeight - 38);
-    window.Plotly.react(c.element, theme.traces(c.figure, p), theme.layout(c.figure, p, { id: c.element.id, revision: ++c.revision, right: c.right, height: height }), CONFIG);
+    if (c.element.hidden) return; // its table is shown instead
+    var p = theme.palette(), size = { width: c.element.clientWidth, height: c.element.clientHeight };
+    var layout = theme.layout(c.figure, p, Object.assign({ id: c.element.id, revision: ++c.revision, right: c.right }, size));
+    window.Plotly.react(c.element, theme.traces(c.figure, p), layout, CONFIG);
   }
   function make(element, figure) {
     var c = charts.get(element) || { element: element, group: element.dataset.group, right: parseInt(element.dataset.right || '70', 10), revision: 0, seen: true, held: false };
@@ -83,5 +85,5 @@
   document.addEventListener('themechange', function () { charts.forEach(render); });
   var timer;
   addEventListener('resize', function () { clearTimeout(timer); timer = setTimeout(function () { charts.forEach(render); }, 120); });
-  window.Muster.charts = { make: make, push: push, all: charts, freeze: function (on) { frozen = on; } };
+  window.Muster.charts = { make: make, push: push, draw: render, all: charts, freeze: function (on) { frozen = on; } };
 })();
