@@ -57,7 +57,6 @@
       trace.x.push(time);
       trace.y.push(values[key]);
       if (trace.x.length > KEEP) { trace.x.shift(); trace.y.shift(); }
-      grow(c.figure.layout[trace.yaxis === 'y2' ? 'yaxis2' : 'yaxis'], values[key]);
     });
     var axis = c.figure.layout.xaxis;
     if (axis && axis.range && time > axis.range[1]) {
@@ -66,7 +65,6 @@
     }
     dirty.add(c);
   }
-  function grow(axis, value) { if (axis && axis.range && value > axis.range[1]) axis.range = [axis.range[0], value * 1.15]; }
 
   function period() { var n = 0; charts.forEach(function (c) { if (c.seen) n++; }); return Math.max(1000, n * cost / SHARE); }
   function frame(now) {

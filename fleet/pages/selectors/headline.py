@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from fleet.pages.core.numbers import NO_DATA, change, plain, spark_path, three_digits
-from fleet.telemetry.selectors.figures import fleet_kpis
+from fleet.pages.core.numbers import NO_DATA, SPACE, change, plain, spark_path, three_digits
+from fleet.telemetry.selectors.figures import Measure, fleet_kpis
 from fleet.trust.access import Person
 
 # A change below this share is noise and keeps the colour of the text.
@@ -38,39 +38,47 @@ class Headline:
 def headlines(user: Person) -> list[Headline]:
     """Return nodes online, round trip, processor and samples stored."""
     kpis = fleet_kpis(user)
+    online, stored = int(kpis.online.now or 0), kpis.stored_per_s
+    missing = kpis.total - online
     return [
         _headline(
             _("Nodes online"),
-            plain(kpis.online),
+            plain(online),
             "",
             _("of %(total)s active") % {"total": plain(kpis.total)},
-            kpis.online_spark,
+            kpis.online.spark,
             kpis.total,
-            tone="warn" if kpis.online < kpis.total else "",
-            delta=f"−{plain(kpis.total - kpis.online)}" if kpis.online < kpis.total else "",
+            tone="warn" if missing else "",
+            delta=f"−{plain(missing)}" if missing else "",
         ),
-        _compared(_("Round trip, p95"), kpis.rtt_p95_ms, kpis.rtt_p95_ms_hour_ago, "ms", kpis.rtt_p95_spark),
-        _compared(_("Processor, mean"), _percent(kpis.cpu_mean), _percent(kpis.cpu_mean_hour_ago), "%", kpis.cpu_spark),
+        _compared(_("Round trip, p95"), kpis.rtt_p95_ms, "ms"),
+        _compared(_("Processor, mean"), kpis.cpu_mean, "%", scale=100),
         _headline(
             _("Samples stored"),
-            three_digits(kpis.samples_per_s),
+            NO_DATA if stored.now is None else three_digits(stored.now),
             "/s",
-            _("expected %(rate)s/s") % {"rate": three_digits(kpis.samples_expected_per_s)},
-            kpis.samples_spark,
-            kpis.samples_expected_per_s,
+            _("expected %(rate)s/s") % {"rate": three_digits(kpis.expected_per_s)},
+            stored.spark,
+            kpis.expected_per_s,
         ),
     ]
 
 
-def _compared(label: str, now: float | None, before: float | None, unit: str, spark: Sequence[float | None]) -> Headline:
+def _compared(label: str, measure: Measure, unit: str, *, scale: float = 1) -> Headline:
     """Return a figure beside its value of an hour ago."""
+    now, before = _scaled(measure.now, scale), _scaled(measure.hour_ago, scale)
     value = NO_DATA if now is None else three_digits(now)
+    spark = [_scaled(point, scale) for point in measure.spark]
     if before is None:
         return _headline(label, value, unit, _("no data an hour ago"), spark, None)
-    note = _("an hour ago %(value)s") % {"value": f"{three_digits(before)} {unit}"}
+    note = _("an hour ago %(value)s") % {"value": f"{three_digits(before)}{SPACE}{unit}"}
     worse = now is not None and before > 0 and (now - before) / before > NOTEWORTHY
     delta = (change(now, before) if now is not None else None) or ""
     return _headline(label, value, unit, note, spark, before, tone="warn" if worse else "", delta=delta)
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
 
 
 def _headline(
@@ -97,7 +105,3 @@ def _headline(
         "unit": f" {unit}" if unit else "",
     }
     return Headline(label, value, unit, note, delta, tone, spark_path(spark, low, high), line, finding)
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else share * 100
