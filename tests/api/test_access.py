@@ -174,6 +174,15 @@ def test_the_event_of_a_move_names_the_person_and_their_address(client, operator
     assert (event.actor, event.address) == (operator, "192.0.2.9")
 
 
+@pytest.mark.parametrize("address", ["", "unknown", "192.0.2.9:5555"])
+def test_a_proxy_that_passes_on_no_address_stops_nothing(client, operator, make_node, address):
+    node = make_node(state="pending")
+    client.force_login(operator)
+    answer = client.post(url(f"nodes/{node.uid}/approve"), content_type=JSON, REMOTE_ADDR=address)
+    assert answer.status_code == 200
+    assert Event.objects.get(target_id=node.uid).address is None
+
+
 def test_using_a_token_is_noted(client, operator, bearer):
     client.get(url("me"), headers=bearer(operator))
     assert AccessToken.objects.get().last_used_at is not None

@@ -67,7 +67,7 @@ def test_a_refusal_is_one_line(site, pin, words, said):
 
 def test_without_a_server_key_no_token_is_made(site, settings, tmp_path):
     settings.MUSTER_DATA_DIR = tmp_path
-    with pytest.raises(CommandError, match="manage.py prepare"):
+    with pytest.raises(CommandError, match=r"manage\.py prepare"):
         call_command("create_token", "--site", "north/plant-a", "--tier", "edge")
     assert not EnrolmentToken.objects.exists()
 
