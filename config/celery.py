@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 from django.conf import settings
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from fleet.trust.core.canaries import QUEUES, SENT_EVERY
 
@@ -40,7 +40,8 @@ app.conf.update(
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
     },
-    task_queues=[Queue(name) for name in QUEUES],
+    # Each queue has an exchange of its own: on a shared one every queue would get every message.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="control",
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -53,6 +54,8 @@ app.conf.update(
     timezone="UTC",
 )
 app.conf.beat_schedule = {
+    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": timedelta(minutes=10)},
+    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": timedelta(seconds=30)},
     # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
     **{
         f"canary-{queue}": {

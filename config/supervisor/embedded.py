@@ -41,6 +41,7 @@ class Postgres:
     options: tuple[tuple[str, str], ...] = ()
 
     name = "postgres"
+    setting = "MUSTER_DATABASE_URL"
 
     @property
     def data(self) -> Path:
@@ -70,7 +71,7 @@ class Postgres:
             f"CREATE DATABASE {ROLE} OWNER {ROLE}\n",
         )  # fmt: skip
         if dict(self.options).get("fsync") != "off":
-            self._run("initdb", "--sync-only", f"--pgdata={new}")
+            self._run("initdb", "--sync-only", "--sync-method=syncfs", f"--pgdata={new}")
         new.rename(self.data)
 
     def command(self) -> Command:
@@ -152,6 +153,7 @@ class Valkey:
     place: Place
 
     name = "valkey"
+    setting = "MUSTER_REDIS_URL"
 
     @property
     def socket(self) -> Path:

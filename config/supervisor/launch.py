@@ -48,13 +48,15 @@ def start(command: Command, output: IO[bytes] | int = subprocess.DEVNULL) -> "su
     )
 
 
-async def start_async(command: Command, output: IO[bytes] | int) -> asyncio.subprocess.Process:
-    """Do what `start` does, for a caller that awaits the end."""
+async def start_async(
+    command: Command, output: IO[bytes] | int, errors: IO[bytes] | int = subprocess.STDOUT
+) -> asyncio.subprocess.Process:
+    """Do what `start` does, for a caller that awaits the end and may want the errors apart."""
     return await asyncio.create_subprocess_exec(
         *command.argv,
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         env=command.env,
         cwd=command.cwd,
         start_new_session=True,

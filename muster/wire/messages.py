@@ -10,20 +10,38 @@
     gateway → device   Bye         why the socket is about to close
 
 Times are int64 microseconds UTC on the server's clock unless a field says otherwise.
+Bounds are part of the wire: what leaves them is malformed, so no reader has to check
+for a NaN, a negative count or a number that a 64-bit column cannot hold.
 """
 
-from __future__ import annotations
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from muster.canon.signatures import Signature
+
+MAX_FRAME_SAMPLES = 600
+MAX_STREAMS = 64  # boots named in one Hello; a device keeps no more of them
+MAX_MESSAGE_BYTES = 1 << 20
+NONCE_BYTES = 32
+
+_LAST = (1 << 63) - 1  # the largest int64
+_LAST_TIME = 253_402_300_799_999_999  # the end of the year 9999, the last that a datetime can hold
+
+Time = Annotated[int, Meta(ge=0, le=_LAST_TIME)]
+Count = Annotated[int, Meta(ge=0, le=_LAST)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Nonce = Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+Uuid = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Minors = Annotated[list[Annotated[int, Meta(ge=0, le=10_000)]], Meta(min_length=1, max_length=64)]
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True):
     """Base of everything that travels as the body of an envelope."""
 
 
-class Sample(msgspec.Struct, array_like=True, frozen=True):
+class Sample(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     """One reading of a device.
 
     Attributes:
@@ -36,13 +54,13 @@ class Sample(msgspec.Struct, array_like=True, frozen=True):
         battery: charge, 0 to 1, None without a battery.
     """
 
-    at: int
-    cpu: float
-    memory_used_bytes: int
-    load1: float
-    rtt_us: int | None = None
-    temperature_c: float | None = None
-    battery: float | None = None
+    at: Time
+    cpu: Share
+    memory_used_bytes: Count
+    load1: Annotated[float, Meta(ge=0, le=1_000_000)]
+    rtt_us: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
+    temperature_c: Annotated[float, Meta(ge=-273.15, le=10_000)] | None = None
+    battery: Share | None = None
 
 
 class StreamState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,25 +71,28 @@ class StreamState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         last_seq: in a Hello the last sequence spooled; in a Welcome the last one stored. 0: none.
     """
 
-    boot: str
-    last_seq: int
+    boot: Uuid
+    last_seq: Count
+
+
+Streams = Annotated[list[StreamState], Meta(max_length=MAX_STREAMS)]
 
 
 class Challenge(Message):
-    nonce: bytes  # 32 random bytes
-    minors: list[int]
-    at: int
+    nonce: Nonce
+    minors: Minors
+    at: Time
 
 
 class Hello(Message):
     """First message of the device; `signature` covers `signed_part` for SOCKET_HELLO."""
 
-    node: str
-    boot: str
-    nonce: bytes  # 32 random bytes, answered in the Welcome
-    minors: list[int]
-    agent_version: str
-    streams: list[StreamState]
+    node: Uuid
+    boot: Uuid
+    nonce: Nonce  # answered in the Welcome
+    minors: Minors
+    agent_version: Annotated[str, Meta(max_length=32)]
+    streams: Streams
     signature: Signature
 
     @staticmethod
@@ -85,11 +106,11 @@ class Hello(Message):
 class Welcome(Message):
     """Answer to a Hello; `signature` is by the pinned server key for SOCKET_WELCOME."""
 
-    minor: int
-    epoch: int
-    at: int
-    sample_interval_ms: int
-    streams: list[StreamState]
+    minor: Count
+    epoch: Count
+    at: Time
+    sample_interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)]
+    streams: Streams
     signature: Signature
 
     @staticmethod
@@ -109,44 +130,46 @@ class Welcome(Message):
 class Frame(Message):
     """Samples with a number.
 
+    Every field is fixed when the frame is numbered: the encoded body is what the device
+    spools, so that a frame sent twice is the same bytes twice.
+
     Attributes:
-        boot, seq: identity of the frame; `seq` counts from 1 within a boot.
-        dropped: frames of this boot that a full spool has lost so far.
-        waiting: frames still spooled behind this one.
+        boot, seq: identity of the frame; `seq` counts from 1 within a boot and may skip
+            what a full spool has lost.
+        dropped: frames, of this and earlier boots, that the spool had lost in this boot
+            when this one was numbered.
+        waiting: frames that were spooled and not acknowledged when this one was numbered.
         samples: 1 to 600 readings in order of time.
     """
 
-    boot: str
-    seq: int
-    dropped: int
-    waiting: int
-    samples: list[Sample]
+    boot: Uuid
+    seq: Annotated[int, Meta(ge=1, le=_LAST)]
+    dropped: Count
+    waiting: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    samples: Annotated[list[Sample], Meta(min_length=1, max_length=MAX_FRAME_SAMPLES)]
 
 
 class Ack(Message):
     """Everything of `boot` up to `seq` is committed, save `refused` samples outside the kept window."""
 
-    boot: str
-    seq: int
-    refused: int = 0
+    boot: Uuid
+    seq: Count
+    refused: Count = 0
 
 
 class Ping(Message):
-    sent_at: int  # the device's own clock, uncorrected
+    sent_at: Count  # microseconds of a clock that only the device reads
 
 
 class Pong(Message):
-    sent_at: int  # as received
-    at: int
+    sent_at: Count  # as received
+    at: Time
 
 
 class Bye(Message):
-    code: int
-    reason: str
+    code: Annotated[int, Meta(ge=1000, le=4999)]
+    reason: Annotated[str, Meta(max_length=500)]
 
-
-MAX_FRAME_SAMPLES = 600
-MAX_MESSAGE_BYTES = 1 << 20
 
 # Close codes of a node socket (4000 to 4999 are the application's, RFC 6455 section 7.4.2).
 CLOSE_MALFORMED = 4400

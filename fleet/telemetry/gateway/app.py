@@ -1,5 +1,159 @@
-def create_application():
-    async def application(scope, receive, send):
-        raise NotImplementedError
+"""The gateway as a plain ASGI application: node sockets at /node, health at /healthz."""
 
-    return application
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine, MutableMapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import structlog
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import OperationalError, connection
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from fleet.telemetry.gateway.hub import Hub
+from fleet.telemetry.gateway.publisher import Publisher
+from fleet.telemetry.gateway.session import Receive, Send, Services, Session
+from fleet.telemetry.gateway.store import Connection
+from fleet.telemetry.gateway.writer import Writer
+from fleet.telemetry.services import database, partitions
+from fleet.telemetry.services.sender import LiveSender
+from fleet.trust.services import server_key
+from muster.clock import now_us
+
+log = structlog.get_logger(__name__)
+
+NODE_PATH = "/node"
+HEALTH_PATH = "/healthz"
+
+Scope = MutableMapping[str, Any]
+
+
+@sync_to_async
+def make_partitions() -> bool:
+    """Reconcile the partitions; False while the database is away."""
+    try:
+        partitions.reconcile()
+    except (OperationalError, PoolTimeout) as error:
+        log.warning("gateway.partitions_later", error=str(error).strip())
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+class Gateway:
+    """One gateway process: its pool, its writer and its sockets."""
+
+    def __init__(self) -> None:
+        self._services: Services | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, send)
+        elif scope["path"] == NODE_PATH and self._services is not None:
+            await Session(self._services, receive, send).run()
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        """Open the pool and start the tasks; the database may still be away, it is waited for."""
+        pool = await stack.enter_async_context(open_pool())
+        services = self._services = _services(pool)
+        await make_partitions()  # where the database is away the writer asks again
+        for name, work in (
+            ("writer", services.writer.run()),
+            ("publisher", services.publisher.run()),
+            ("sweep", services.hub.sweep()),
+            ("poll", services.hub.poll()),
+            ("hints", services.hub.listen()),
+        ):
+            self._spawn(name, work)
+        stack.push_async_callback(self._stop)
+        log.info("gateway.started")
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_end_with)
+        self._tasks.append(task)
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.remove_done_callback(_end_with)
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _http(self, scope: Scope, send: Send) -> None:
+        if scope["path"] != HEALTH_PATH or self._services is None:
+            await _respond(send, 404, {"code": "not_found"})
+            return
+        services = self._services
+        body = {"sockets": len(services.hub), "queued_frames": services.writer.queued, **vars(services.writer.counts)}
+        await _respond(send, 200, {"status": "ok", **body, "publish_failures": services.publisher.failures})
+
+
+def open_pool() -> AsyncConnectionPool[Connection]:
+    """Return the gateway's own pool, to be entered; a connection is looked at before it is lent."""
+    return AsyncConnectionPool(
+        database.conninfo("muster-gateway"),
+        min_size=2,
+        max_size=8,
+        timeout=5,
+        open=False,
+        kwargs={"autocommit": True, "options": database.GATEWAY_OPTIONS},
+        check=AsyncConnectionPool.check_connection,
+        name="gateway",
+    )
+
+
+def _services(pool: AsyncConnectionPool[Connection]) -> Services:
+    writer = Writer(
+        pool,
+        lease=timedelta(seconds=settings.MUSTER_LEASE_SECONDS),
+        raw_hours=settings.MUSTER_RAW_HOURS,
+        make_partitions=make_partitions,
+    )
+    return Services(
+        pool=pool,
+        writer=writer,
+        hub=Hub(pool, settings.MUSTER_REDIS_URL),
+        publisher=Publisher(LiveSender(get_channel_layer())),
+        key=server_key.load(),
+        clock=now_us,
+        sample_interval_ms=settings.MUSTER_SAMPLE_INTERVAL_MS,
+    )
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """End the process when one of its tasks fails: a gateway without its writer must be restarted, not half alive."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("gateway.task_failed", task=task.get_name(), exc_info=task.exception())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _respond(send: Send, status: int, body: dict[str, Any]) -> None:
+    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps(body)})
+
+
+def create_application() -> Gateway:
+    """Return the application that the server runs; nothing is opened before its lifespan begins."""
+    return Gateway()

@@ -1,0 +1,37 @@
+"""How long to wait before dialling again."""
+
+import random
+from collections.abc import Callable
+
+# A node has to be healthy 5 s after the way to the server is free again: what is waited
+# (1.5 s), the dial and the first frame fit into that. After five minutes the outage is a
+# long one and a slower knock is kinder to a server that starts.
+FIRST_CAP_S = 1.5
+LATER_CAP_S = 3.0
+PATIENT_AFTER_S = 300.0
+BASE_S = 0.2
+
+Uniform = Callable[[float, float], float]
+
+
+class Backoff:
+    """Exponential back-off with full jitter, so that a fleet does not return in step."""
+
+    def __init__(self, uniform: Uniform = random.uniform) -> None:
+        self._uniform = uniform
+        self._failures = 0
+
+    def reset(self) -> None:
+        """Start from the beginning: the connection stood."""
+        self._failures = 0
+
+    def next_delay_s(self, outage_s: float) -> float:
+        """Return the seconds to wait after one more failure.
+
+        Args:
+            outage_s: seconds since the last good connection.
+        """
+        cap = FIRST_CAP_S if outage_s < PATIENT_AFTER_S else LATER_CAP_S
+        ceiling = min(cap, BASE_S * 2 ** min(self._failures, 16))
+        self._failures += 1
+        return self._uniform(0.0, ceiling)

@@ -1,0 +1,144 @@
+"""One authenticated connection: frames out, acknowledgements in, and a watch on the silence."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from agent.channel import Channel
+from agent.clock import ServerClock
+from agent.errors import BadGateway, LinkError, LinkRefused, LinkSilent
+from agent.spool import Cursor, Spool
+from muster.wire.messages import Ack, Bye, Ping, Pong
+
+# Frames on their way at most. At ten commits a second this sends a backlog at 2 560 frames
+# a second, an hour of samples in a second and a half, and keeps the gateway's queue short.
+WINDOW_FRAMES = 256
+PING_INTERVAL_S = 1.0
+SILENCE_S = 3.0  # three pings without any answer
+WATCH_INTERVAL_S = 0.25
+# A watch that was itself this late says that this process stood still, not the gateway.
+STOPPED_S = 1.5
+
+log = logging.getLogger(__name__)
+
+
+class InFlight:
+    """Frames that were sent on this connection and are not acknowledged."""
+
+    def __init__(self) -> None:
+        self._by_boot: dict[str, deque[int]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, boot: str, seq: int) -> None:
+        """Count one sent frame."""
+        self._by_boot.setdefault(boot, deque()).append(seq)
+        self._count += 1
+
+    def acknowledge(self, boot: str, seq: int) -> None:
+        """Take off everything of `boot` up to `seq`."""
+        sent = self._by_boot.get(boot, deque())
+        while sent and sent[0] <= seq:
+            sent.popleft()
+            self._count -= 1
+
+
+class Session:
+    """Runs an authenticated channel until it ends, which it always does with a LinkError."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        spool: Spool,
+        clock: ServerClock,
+        wake: asyncio.Event,
+        on_ack: Callable[[], None],
+    ) -> None:
+        """Args:
+        wake: set by whoever appends to the spool.
+        on_ack: called for every acknowledgement.
+        """
+        self._channel = channel
+        self._spool = spool
+        self._clock = clock
+        self._wake = wake
+        self._on_ack = on_ack
+        self._in_flight = InFlight()
+        self._pings_unanswered = 0
+        self._heard_at = 0.0
+
+    async def run(self) -> None:
+        """Send, receive, ping and watch until one of them fails.
+
+        Raises:
+            LinkError: the reason.
+        """
+        self._heard_at = self._now()
+        reasons: list[LinkError] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for work in (self._receive, self._send, self._ping, self._watch):
+                    tasks.create_task(work())
+        except* LinkError as group:
+            reasons = [error for error in group.exceptions if isinstance(error, LinkError)]
+        # What the gateway said tells more than what we noticed of it.
+        raise min(reasons, key=lambda error: not isinstance(error, LinkRefused))
+
+    async def _send(self) -> None:
+        cursor = Cursor(self._spool)
+        while True:
+            self._wake.clear()
+            frames = cursor.take(WINDOW_FRAMES - len(self._in_flight))
+            for frame in frames:
+                self._in_flight.add(frame.boot, frame.seq)
+                await self._channel.send_body("frame", frame.body)
+            if not frames:
+                await self._wake.wait()
+
+    async def _receive(self) -> None:
+        while True:
+            message = await self._channel.receive()
+            self._heard_at = self._now()
+            self._pings_unanswered = 0
+            match message:
+                case Ack():
+                    self._acknowledge(message)
+                case Pong():
+                    self._clock.observe(message.sent_at, message.at)
+                case Bye():
+                    raise LinkRefused(message.code, message.reason)
+                case _:
+                    raise BadGateway(f"the gateway sent {type(message).__name__}, which is not its to send now")
+
+    def _acknowledge(self, ack: Ack) -> None:
+        if ack.refused:
+            log.warning("samples refused boot=%s seq=%d refused=%d", ack.boot, ack.seq, ack.refused)
+        self._spool.acknowledge(ack.boot, ack.seq)
+        self._in_flight.acknowledge(ack.boot, ack.seq)
+        self._on_ack()
+        self._wake.set()
+
+    async def _ping(self) -> None:
+        while True:
+            self._pings_unanswered += 1
+            await self._channel.send(Ping(self._clock.steady_us()))
+            await asyncio.sleep(PING_INTERVAL_S)
+
+    async def _watch(self) -> None:
+        ticked_at = self._now()
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL_S)
+            now = self._now()
+            if now - ticked_at > STOPPED_S:
+                self._heard_at = now  # answers may lie unread in the socket
+            ticked_at = now
+            if self._pings_unanswered and now - self._heard_at > SILENCE_S:
+                self._channel.abort()
+                raise LinkSilent(f"nothing came from the gateway for {SILENCE_S:g} s")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,1 @@
+"""Pages that belong to no single entity: overview, search, settings, and the places that are still empty."""

@@ -1,0 +1,38 @@
+"""Search and jump: what the palette offers for a few typed letters."""
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from fleet.pages.navigation import Place, places
+from fleet.registry.selectors import nodes
+from fleet.trust.access import Verb, can_anywhere, visible
+from fleet.trust.models import Site
+
+MOST = 6  # of each kind; the palette fits a screen
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Return the options for `q`: nodes, sites, pages and actions the person may use."""
+    text = request.GET.get("q", "").strip()
+    context = {"q": text, "pages": _pages(text), "actions": _actions(request, text), "nodes": [], "sites": []}
+    if text:
+        found = nodes.listing(request.user).filter(Q(name__icontains=text) | Q(site__name__icontains=text))
+        context["nodes"] = found.order_by("name")[:MOST]
+        context["sites"] = visible(Site.objects.all(), request.user).filter(name__icontains=text)[:MOST]
+    return render(request, "pages/_results.html", context)
+
+
+def _pages(text: str) -> list[Place]:
+    """Return the pages whose name carries the text."""
+    return [place for place in places() if text.casefold() in str(place.label).casefold()]
+
+
+def _actions(request: HttpRequest, text: str) -> list[tuple[str, str, str]]:
+    """Return (label, address, icon) of what may be done and carries the text."""
+    actions = [(_("Show nodes that need attention"), f"{reverse('nodes')}?view=attention", "nodes")]
+    if can_anywhere(request.user, Verb.OPERATE):
+        actions.append((_("Enrol a node"), reverse("enrolment"), "plus"))
+    return [action for action in actions if text.casefold() in action[0].casefold()]

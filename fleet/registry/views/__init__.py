@@ -1,0 +1,1 @@
+"""Pages of the registry: the node list, one node, and enrolment."""

@@ -1,0 +1,183 @@
+"""Checks and decisions on frames: what is well formed, what is stored, what is refused."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from muster.wire.messages import Frame, Sample
+
+INT4_MAX = 2**31 - 1
+INT8_MAX = 2**63 - 1
+
+Row = tuple[int, int, int, int, int, float, int, float, int | None, float | None, float | None]
+
+
+class Origin(Protocol):
+    """The socket a frame came from, as the writer sees it."""
+
+    def stored(self, boot: str, seq: int, refused: int) -> None:
+        """Everything of `boot` up to `seq` is committed."""
+
+    def superseded(self) -> None:
+        """A newer connection owns the node."""
+
+    def rejected(self, reason: str) -> None:
+        """The database refuses a frame of this socket."""
+
+    def publish(self, samples: list[Sample]) -> None:
+        """Samples of this socket's node were committed."""
+
+
+@dataclass(slots=True, eq=False)
+class Incoming:
+    """A frame on its way into the database.
+
+    Attributes:
+        stream, node: row numbers of the stream and its node.
+        epoch: of the connection it came over.
+        live: whether its boot is the one that holds the connection.
+        received_at: microseconds UTC on the server's clock.
+        size_bytes: on the wire; what the queue is bounded by.
+    """
+
+    origin: Origin
+    stream: int
+    node: int
+    epoch: int
+    live: bool
+    frame: Frame
+    received_at: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """A stream as it stands under the writer's lock."""
+
+    epoch: int
+    acked_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The readings that are kept: `oldest_us` ≤ at ≤ `newest_us`."""
+
+    oldest_us: int
+    newest_us: int
+
+    def holds(self, at: int) -> bool:
+        return self.oldest_us <= at <= self.newest_us
+
+
+@dataclass(slots=True)
+class Advance:
+    """How far one stream moves."""
+
+    node: int
+    epoch: int
+    seq: int
+    refused: int = 0
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class Present:
+    """What one node's presence becomes; `sample` is None where only the lease moves."""
+
+    epoch: int
+    sample: Sample | None = None
+    waiting: int = 0
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one transaction writes and whom it then tells."""
+
+    rows: list[Row] = field(default_factory=list)
+    advances: dict[int, Advance] = field(default_factory=dict)
+    present: dict[int, Present] = field(default_factory=dict)
+    stale: list[Incoming] = field(default_factory=list)
+    known: list[tuple[Incoming, int, int]] = field(default_factory=list)  # frame, acked sequence, refused samples
+    fresh: list[tuple[Incoming, list[Sample]]] = field(default_factory=list)
+
+
+def fault(sample: Sample) -> str | None:
+    """Return what is wrong with a reading, or None.
+
+    >>> fault(Sample(at=1, cpu=float("nan"), memory_used_bytes=0, load1=0.0))
+    'cpu'
+    """
+    if not 0 <= sample.at <= INT8_MAX:
+        return "at"
+    if not 0.0 <= sample.cpu <= 1.0:  # NaN compares false
+        return "cpu"
+    if not 0 <= sample.memory_used_bytes <= INT8_MAX:
+        return "memory_used_bytes"
+    if not (math.isfinite(sample.load1) and sample.load1 >= 0.0):
+        return "load1"
+    if sample.rtt_us is not None and not 0 <= sample.rtt_us <= INT4_MAX:
+        return "rtt_us"
+    if sample.temperature_c is not None and not math.isfinite(sample.temperature_c):
+        return "temperature_c"
+    if sample.battery is not None and not 0.0 <= sample.battery <= 1.0:
+        return "battery"
+    return None
+
+
+def plan(batch: list[Incoming], streams: dict[int, StreamRow], window: Window) -> Plan:
+    """Decide on each frame of a batch, in the order of arrival.
+
+    A frame of a stream that is gone or belongs to a newer connection is stale. A sequence
+    that is already stored is only acknowledged again. Of the rest, readings inside `window`
+    become rows and the others are counted as refused.
+    """
+    result = Plan()
+    for item in batch:
+        row = streams.get(item.stream)
+        if row is None or row.epoch != item.epoch:
+            result.stale.append(item)
+            continue
+        advance = result.advances.get(item.stream)
+        acked = row.acked_seq if advance is None else advance.seq
+        if item.frame.seq <= acked:
+            result.known.append((item, acked, 0))
+        else:
+            _store(result, item, advance, window)
+        result.present.setdefault(item.node, Present(item.epoch))
+    return result
+
+
+def _store(result: Plan, item: Incoming, advance: Advance | None, window: Window) -> None:
+    frame = item.frame
+    kept = [sample for sample in frame.samples if window.holds(sample.at)]
+    refused = len(frame.samples) - len(kept)
+    result.rows.extend(_row(item, sample) for sample in kept)
+    if advance is None:
+        advance = result.advances[item.stream] = Advance(item.node, item.epoch, frame.seq)
+    advance.seq = frame.seq
+    advance.refused += refused
+    advance.dropped = frame.dropped
+    result.known.append((item, frame.seq, refused))
+    if kept:
+        result.fresh.append((item, kept))
+    if item.live and kept:
+        result.present[item.node] = Present(item.epoch, kept[-1], frame.waiting, frame.dropped)
+
+
+def _row(item: Incoming, sample: Sample) -> Row:
+    return (
+        item.node,
+        sample.at,
+        item.received_at,
+        item.stream,
+        item.frame.seq,
+        sample.cpu,
+        sample.memory_used_bytes,
+        sample.load1,
+        sample.rtt_us,
+        sample.temperature_c,
+        sample.battery,
+    )

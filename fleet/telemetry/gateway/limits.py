@@ -1,0 +1,26 @@
+"""Every bound of the gateway, and why it has its value."""
+
+HELLO_TIMEOUT_S = 5.0  # an honest device answers the challenge in one round trip
+SILENCE_S = 8.0  # devices speak every second; later than the lease (6 s), before the page says offline (10 s)
+SWEEP_S = 1.0  # how often silent sockets are looked for
+SEND_TIMEOUT_S = 8.0  # a peer that takes nothing for this long is not reading
+POLL_S = 2.0  # safety net under the hints: states and epochs of connected nodes
+
+MAX_REASON = 100  # characters of a close reason; a control frame holds 123 bytes (RFC 6455, 5.5)
+MAX_STREAMS = 64  # boots whose frames one spool may still hold
+MAX_PONGS = 8  # unanswered pings in a socket's outbox before the peer counts as slow
+
+MAX_QUEUED_FRAMES = 20_000  # waiting for the database, all sockets together
+MAX_QUEUED_BYTES = 32 << 20  # as they came over the wire; about four times that in memory
+BATCH_FRAMES = 4_000  # one transaction; about 30 ms of COPY for frames of one sample
+BATCH_BYTES = 4 << 20
+BATCH_DELAY_S = 0.05  # a lone frame waits this long for company
+
+RETRY_BASE_S = 0.1  # first back-off while the database or Redis is away
+RETRY_CAP_S = 2.0  # the last: well below the time in which a node must look healthy again
+
+FUTURE_TOLERANCE_US = 60_000_000  # a device applies the server's offset; a minute covers its worst estimate
+
+LIVE_AGE_US = 60_000_000  # older readings are history: the page fetches them, they are not pushed
+MAX_LIVE_SAMPLES = 20  # pushed at once for one node; more is told as a gap
+MAX_PENDING_NODES = 20_000  # nodes with something to publish; more are told as a gap

@@ -1,0 +1,272 @@
+"""One node socket from its Challenge to its close."""
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg_pool import AsyncConnectionPool
+
+from fleet.telemetry.core.frames import INT4_MAX, INT8_MAX, Incoming, fault
+from fleet.telemetry.gateway import limits
+from fleet.telemetry.gateway.admission import Admission, OpenStream, admit
+from fleet.telemetry.gateway.closing import DATABASE_AWAY, Closing, Disconnected
+from fleet.telemetry.gateway.hub import Hub
+from fleet.telemetry.gateway.outbox import Outbox
+from fleet.telemetry.gateway.publisher import Feed, Publisher
+from fleet.telemetry.gateway.store import Connection
+from fleet.telemetry.gateway.writer import Writer
+from muster.canon import signatures
+from muster.clock import Clock
+from muster.wire import envelope, messages
+from muster.wire.errors import MalformedMessage, UnknownVersion
+from muster.wire.messages import Bye, Challenge, Frame, Hello, Message, Ping, Sample, StreamState, Welcome
+from muster.wire.versions import MINOR, OLDEST_MINOR
+
+log = structlog.get_logger(__name__)
+
+OFFERED = list(range(OLDEST_MINOR, MINOR + 1))
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What every socket of a gateway shares."""
+
+    pool: AsyncConnectionPool[Connection]
+    writer: Writer
+    hub: Hub
+    publisher: Publisher
+    key: Ed25519PrivateKey
+    clock: Clock
+    sample_interval_ms: int
+
+
+class Session:
+    """The gateway's end of one node socket.
+
+    Two tasks run after the Welcome: one reads and queues frames, one sends what the
+    outbox holds. Whatever ends either, or a call of `close`, ends the socket.
+    """
+
+    def __init__(self, services: Services, receive: Receive, send: Send) -> None:
+        self.heard_at = time.monotonic()
+        self.waiting = False  # this end is not reading: the queue is full
+        self._services = services
+        self._receive = receive
+        self._send_event = send
+        self._ids = itertools.count(1)
+        self._minor = OLDEST_MINOR
+        self._outbox = Outbox(services.clock)
+        self._ended: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
+        self._admission: Admission | None = None
+        self._feed: Feed | None = None
+
+    @property
+    def node(self) -> int:
+        return self.admission.node
+
+    @property
+    def epoch(self) -> int:
+        return self.admission.epoch
+
+    @property
+    def admission(self) -> Admission:
+        """What the Hello proved; only asked for after it."""
+        if self._admission is None:
+            raise RuntimeError("the socket has not said Hello")
+        return self._admission
+
+    # What others tell this socket; none of these blocks.
+
+    def close(self, code: int, reason: str) -> None:
+        """End the socket with a Bye; the first reason counts."""
+        if not self._ended.done():
+            self._ended.set_result(Closing(code, reason))
+
+    def stored(self, boot: str, seq: int, refused: int) -> None:
+        self._outbox.ack(boot, seq, refused)
+
+    def superseded(self) -> None:
+        self.close(messages.CLOSE_SUPERSEDED, "a newer connection of this node took over")
+
+    def rejected(self, reason: str) -> None:
+        self.close(messages.CLOSE_MALFORMED, reason)
+
+    def publish(self, samples: list[Sample]) -> None:
+        if self._feed is not None:
+            self._services.publisher.offer(self._feed, samples)
+
+    # The life of the socket.
+
+    async def run(self) -> None:
+        """Serve the socket to its end."""
+        try:
+            await self._greet()
+            await self._serve()
+        except Disconnected as end:
+            self._log_end(end.code, "disconnected")
+        except Closing as end:
+            self._log_end(end.code, end.reason)
+            await self._farewell(end)
+        finally:
+            if self._admission is not None:
+                self._services.hub.remove(self)
+
+    async def _greet(self) -> None:
+        """Challenge, Hello, Welcome; on return the connection owns its node."""
+        await self._expect_connect()
+        challenge = os.urandom(32)
+        await self._send(Challenge(challenge, OFFERED, self._services.clock()))
+        hello = await self._hello()
+        try:
+            admission = await admit(self._services.pool, hello, challenge, OFFERED)
+        except DATABASE_AWAY as error:
+            raise Closing(messages.CLOSE_SLOW, "the database is away, try again") from error
+        self._admission = admission
+        self._minor = admission.minor
+        self._feed = Feed(admission.uid, admission.epoch)
+        self._services.hub.add(self)
+        log.info("gateway.connected", node=admission.uid, epoch=admission.epoch, streams=len(admission.streams))
+        await self._send(self._welcome(hello, admission))
+
+    async def _expect_connect(self) -> None:
+        event = await self._receive()
+        if event["type"] != "websocket.connect":
+            raise Disconnected(event.get("code", 1006))
+        await self._send_event({"type": "websocket.accept"})
+
+    async def _hello(self) -> Hello:
+        try:
+            async with asyncio.timeout(limits.HELLO_TIMEOUT_S):
+                message, _ = await self._read()
+        except TimeoutError as error:
+            raise Closing(messages.CLOSE_SILENT, "no Hello in time") from error
+        if not isinstance(message, Hello):
+            raise Closing(messages.CLOSE_UNAUTHENTICATED, "the first message must be a Hello")
+        return message
+
+    def _welcome(self, hello: Hello, admission: Admission) -> Welcome:
+        now, interval = self._services.clock(), self._services.sample_interval_ms
+        streams = [StreamState(boot, stream.acked_seq) for boot, stream in admission.streams.items()]
+        body = Welcome.signed_part(hello.nonce, admission.uid, admission.minor, admission.epoch, now, interval, streams)
+        signature = signatures.sign(self._services.key, signatures.SOCKET_WELCOME, body)
+        return Welcome(admission.minor, admission.epoch, now, interval, streams, signature)
+
+    async def _serve(self) -> None:
+        """Read and send until one of them, or a call of `close`, ends the socket."""
+        tasks = [asyncio.create_task(self._read_all()), asyncio.create_task(self._send_all())]
+        ends_it: list[asyncio.Future[Any]] = [*tasks, self._ended]
+        try:
+            await asyncio.wait(ends_it, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._ended.done():
+            raise self._ended.result()
+        raise next(
+            end for end in ends if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError)
+        )
+
+    async def _read_all(self) -> None:
+        while True:
+            message, size = await self._read()
+            self.heard_at = time.monotonic()
+            if isinstance(message, Frame):
+                await self._take(message, size)
+            elif isinstance(message, Ping):
+                self._outbox.pong(message.sent_at)
+            else:
+                raise Closing(messages.CLOSE_MALFORMED, f"{type(message).__name__} is not expected here")
+
+    async def _take(self, frame: Frame, size: int) -> None:
+        stream = self._check(frame)
+        stream.last_seq = frame.seq
+        admission = self.admission
+        self.waiting = True
+        await self._services.writer.put(
+            Incoming(
+                origin=self,
+                stream=stream.id,
+                node=admission.node,
+                epoch=admission.epoch,
+                live=frame.boot == admission.boot,
+                frame=frame,
+                received_at=self._services.clock(),
+                size_bytes=size,
+            )
+        )
+        self.waiting = False
+        self.heard_at = time.monotonic()
+
+    def _check(self, frame: Frame) -> OpenStream:
+        """Return the stream of a well-formed frame; Closing for any other."""
+        if len(frame.samples) > messages.MAX_FRAME_SAMPLES:
+            raise Closing(messages.CLOSE_TOO_LARGE, f"more than {messages.MAX_FRAME_SAMPLES} samples in a frame")
+        stream = self.admission.streams.get(frame.boot)
+        if stream is None:
+            raise Closing(messages.CLOSE_MALFORMED, "a frame of a boot that the Hello did not name")
+        if not stream.last_seq < frame.seq <= INT8_MAX:
+            raise Closing(messages.CLOSE_MALFORMED, "sequences must rise")
+        if not (0 <= frame.dropped <= INT8_MAX and 0 <= frame.waiting <= INT4_MAX):
+            raise Closing(messages.CLOSE_MALFORMED, "a counter is out of range")
+        if not frame.samples:
+            raise Closing(messages.CLOSE_MALFORMED, "a frame without samples")
+        for sample in frame.samples:
+            wrong = fault(sample)
+            if wrong is not None:
+                raise Closing(messages.CLOSE_MALFORMED, f"a sample's {wrong} is out of range")
+        return stream
+
+    async def _read(self) -> tuple[Message, int]:
+        event = await self._receive()
+        if event["type"] == "websocket.disconnect":
+            raise Disconnected(event.get("code", 1006))
+        data = event.get("bytes")
+        if data is None:
+            raise Closing(messages.CLOSE_MALFORMED, "a text message")
+        if len(data) > messages.MAX_MESSAGE_BYTES:
+            raise Closing(messages.CLOSE_TOO_LARGE, f"more than {messages.MAX_MESSAGE_BYTES} bytes")
+        try:
+            return envelope.decode(data)[1], len(data)
+        except UnknownVersion as error:
+            raise Closing(messages.CLOSE_VERSION, str(error)) from error
+        except MalformedMessage as error:
+            raise Closing(messages.CLOSE_MALFORMED, str(error)) from error
+
+    async def _send_all(self) -> None:
+        while True:
+            for message in await self._outbox.take():
+                await self._send(message)
+
+    async def _send(self, message: Message) -> None:
+        data = envelope.encode(message, id=next(self._ids), at=self._services.clock(), minor=self._minor)
+        try:
+            async with asyncio.timeout(limits.SEND_TIMEOUT_S):
+                await self._send_event({"type": "websocket.send", "bytes": data})
+        except TimeoutError as error:
+            raise Closing(messages.CLOSE_SLOW, "the other end does not read") from error
+
+    async def _farewell(self, end: Closing) -> None:
+        """Say why, then close; a peer that does not read is not waited for."""
+        try:
+            if end.code != messages.CLOSE_SLOW:
+                await self._send(Bye(end.code, end.reason[: limits.MAX_REASON]))
+            async with asyncio.timeout(limits.SEND_TIMEOUT_S):
+                event = {"type": "websocket.close", "code": end.code, "reason": end.reason[: limits.MAX_REASON]}
+                await self._send_event(event)
+        except (Closing, OSError, TimeoutError, RuntimeError) as error:
+            # The peer vanished between the decision and the Bye; the server drops the transport.
+            log.debug("gateway.farewell_unheard", error=type(error).__name__)
+
+    def _log_end(self, code: int, reason: str) -> None:
+        admission = self._admission
+        log.info("gateway.closed", node=admission and admission.uid, code=code, reason=reason)

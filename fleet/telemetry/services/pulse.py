@@ -1,0 +1,87 @@
+"""The fleet's pulse: what one leased process finds, records and tells each second."""
+
+import time
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from psycopg_pool import PoolTimeout
+
+from fleet.telemetry.core.site_figures import SiteTopic, figures
+from fleet.telemetry.selectors import fleet_now
+from fleet.telemetry.services import fleet_figures, liveness
+from fleet.telemetry.services.lease import Lease
+from muster.clock import Clock, now_us
+
+log = structlog.get_logger(__name__)
+
+LEASE_KEY = 0x6D757374_70756C73  # "mustpuls"
+PRUNE_EVERY = timedelta(minutes=10)
+DATABASE_AWAY = (DatabaseError, PoolTimeout, psycopg.Error)
+
+
+class Pulse:
+    """Ticks while it holds the lease; another process waits as stand-by with the same object."""
+
+    def __init__(self, clock: Clock = now_us) -> None:
+        self._clock = clock
+        self._lease = Lease(LEASE_KEY, "muster-pulse")
+        self._topics: dict[uuid.UUID, SiteTopic] = {}
+        self._recorded: datetime | None = None
+        self._pruned: datetime | None = None
+        self._blind_until = 0.0  # monotonic: until then an expired lease may be the database's fault
+        self._away = False
+
+    def tick(self) -> list[dict[str, Any]]:
+        """Do one second's work and return the messages for the site topics; nothing as stand-by or without database."""
+        close_old_connections()
+        try:
+            if not self._lease.hold():
+                self._topics.clear()
+                return []
+            messages = self._beat()
+        except DATABASE_AWAY as error:
+            self._lost(error)
+            return []
+        finally:
+            close_old_connections()
+        if self._away:
+            log.info("pulse.database_back")
+        self._away = False
+        return messages
+
+    def stop(self) -> None:
+        """Give the lease to a stand-by."""
+        self._lease.release()
+
+    def _beat(self) -> list[dict[str, Any]]:
+        now = self._clock()
+        if time.monotonic() >= self._blind_until:
+            liveness.reconcile()
+        found = figures(fleet_now.nodes())
+        self._record(found, now)
+        for site in self._topics.keys() - {site.site for site in found}:
+            del self._topics[site]
+        told = (self._topics.setdefault(site.site, SiteTopic()).message(site, now) for site in found)
+        return [message for message in told if message is not None]
+
+    def _record(self, found: list[Any], now: int) -> None:
+        at = fleet_figures.slot(now)
+        if at == self._recorded:
+            return
+        fleet_figures.record(found, at)
+        self._recorded = at
+        if self._pruned is None or at - self._pruned >= PRUNE_EVERY:
+            fleet_figures.prune(at)
+            self._pruned = at
+
+    def _lost(self, error: Exception) -> None:
+        """Note an outage. Nobody could renew a lease during it, so no node is called offline until one has passed."""
+        self._blind_until = time.monotonic() + settings.MUSTER_LEASE_SECONDS
+        if not self._away:
+            log.warning("pulse.database_away", error=str(error).strip())
+        self._away = True

@@ -1,0 +1,1 @@
+"""Pages of trust: signing in and out, and the audit log."""

@@ -1,0 +1,157 @@
+"""A gateway for the agent's tests: the server's side of `muster.wire` on a real socket, in memory."""
+
+import asyncio
+import os
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from muster.canon.signatures import SOCKET_HELLO, SOCKET_WELCOME, public_bytes, sign, verify
+from muster.wire import envelope
+from muster.wire.messages import Ack, Bye, Challenge, Frame, Hello, Message, Ping, Pong, StreamState, Welcome
+from muster.wire.versions import MINOR, negotiate
+
+
+@dataclass
+class Gateway:
+    """Stores frames as the real gateway does: in order, each sequence once, acknowledged after.
+
+    Attributes:
+        ahead_us: how far this server's clock is ahead of the machine's.
+        refuse: (code, reason) to say instead of a Welcome.
+        acking: whether frames are acknowledged.
+        answering: whether anything is answered after the Welcome.
+        bodies: encoded body of every stored frame, by boot and sequence.
+        repeated: frames that came a second time with other bytes.
+    """
+
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    device_key: bytes = b""
+    ahead_us: int = 0
+    interval_ms: int = 100
+    refuse: tuple[int, str] | None = None
+    acking: bool = True
+    answering: bool = True
+    instead_of_ack: bytes | str | None = None
+    epoch: int = 0
+    port: int = 0
+    hellos: list[Hello] = field(default_factory=list)
+    bodies: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    repeated: list[tuple[str, int]] = field(default_factory=list)
+    pings: list[Ping] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    sockets: set[ServerConnection] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def public_key(self) -> bytes:
+        return public_bytes(self.key)
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1_000 + self.ahead_us
+
+    def acked(self, boot: str) -> int:
+        return max(self.bodies[boot], default=0)
+
+    def frames(self, boot: str | None = None) -> list[Frame]:
+        boots = [boot] if boot else list(self.bodies)
+        return [
+            envelope._strict["frame"].decode(body) for boot in boots for _, body in sorted(self.bodies[boot].items())
+        ]
+
+    @asynccontextmanager
+    async def listen(self, port: int = 0) -> AsyncIterator["Gateway"]:
+        async with serve(
+            self._talk, "127.0.0.1", port, compression=None, close_timeout=0.2, ping_interval=None
+        ) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            yield self
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+        """Wait until something that arrived makes the condition true."""
+        async with asyncio.timeout(timeout_s), self.changed:
+            await self.changed.wait_for(condition)
+
+    async def _talk(self, socket: ServerConnection) -> None:
+        conversation = _Conversation(self, socket)
+        self.sockets.add(socket)
+        try:
+            await conversation.run()
+        except ConnectionClosed:
+            return  # the device went away, which is what these tests are about
+        finally:
+            self.sockets.discard(socket)
+
+    async def _note(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+
+class _Conversation:
+    def __init__(self, gateway: Gateway, socket: ServerConnection) -> None:
+        self.gateway = gateway
+        self.socket = socket
+        self.sent = 0
+
+    async def run(self) -> None:
+        assert self.socket.request is not None
+        assert self.socket.request.path == "/node"
+        if not await self._welcome():
+            return
+        handlers: dict[type[Message], Callable[[Any], Awaitable[None]]] = {Frame: self._frame, Ping: self._ping}
+        async for data in self.socket:
+            assert isinstance(data, bytes)
+            opened, message = envelope.decode(data)
+            await handlers[type(message)](message if not isinstance(message, Frame) else (message, bytes(opened.body)))
+            await self.gateway._note()
+
+    async def send(self, message: Message) -> None:
+        self.sent += 1
+        await self.socket.send(envelope.encode(message, id=self.sent, at=self.gateway.now_us()))
+
+    async def _welcome(self) -> bool:
+        gateway = self.gateway
+        nonce = os.urandom(32)
+        await self.send(Challenge(nonce, [MINOR], gateway.now_us()))
+        hello = envelope.decode(await self.socket.recv(decode=False))[1]
+        assert isinstance(hello, Hello)
+        body = Hello.signed_part(nonce, hello.node, hello.boot, hello.nonce, hello.minors, hello.streams)
+        verify(gateway.device_key, SOCKET_HELLO, body, hello.signature)
+        gateway.hellos.append(hello)
+        await gateway._note()
+        if gateway.refuse is not None:
+            await self.send(Bye(*gateway.refuse))
+            await self.socket.close(*gateway.refuse)
+            return False
+        gateway.epoch += 1
+        streams = [StreamState(stream.boot, gateway.acked(stream.boot)) for stream in hello.streams]
+        parts = (negotiate(hello.minors), gateway.epoch, gateway.now_us(), gateway.interval_ms, streams)
+        signature = sign(gateway.key, SOCKET_WELCOME, Welcome.signed_part(hello.nonce, hello.node, *parts))
+        await self.send(Welcome(*parts, signature))
+        return True
+
+    async def _frame(self, arrived: tuple[Frame, bytes]) -> None:
+        frame, body = arrived
+        stored = self.gateway.bodies[frame.boot]
+        if stored.get(frame.seq, body) != body:
+            self.gateway.repeated.append((frame.boot, frame.seq))
+        stored[frame.seq] = body
+        if self.gateway.instead_of_ack is not None:
+            await self.socket.send(self.gateway.instead_of_ack)
+        elif self.gateway.acking and self.gateway.answering:
+            await self.send(Ack(frame.boot, self.gateway.acked(frame.boot)))
+
+    async def _ping(self, ping: Ping) -> None:
+        self.gateway.pings.append(ping)
+        if self.gateway.answering:
+            await self.send(Pong(ping.sent_at, self.gateway.now_us()))

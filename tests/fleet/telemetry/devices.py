@@ -1,0 +1,142 @@
+"""A device that speaks to a gateway, a gateway under a real server, and a look into the tables."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+import websockets
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
+from websockets.asyncio.client import ClientConnection, connect
+
+from fleet.registry.models import Node
+from muster.canon import signatures
+from muster.clock import now_us
+from muster.wire import envelope
+from muster.wire.messages import Challenge, Frame, Hello, Message, Sample, StreamState, Welcome
+
+
+@dataclass
+class Device:
+    """A node's row and the key that proves it."""
+
+    node: Node
+    key: Ed25519PrivateKey
+    boot: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+@dataclass
+class Line:
+    """A device's end of a node socket."""
+
+    socket: ClientConnection
+    device: Device
+    ids: Any = field(default_factory=lambda: itertools.count(1))
+    welcome: Welcome | None = None
+
+    async def say(self, message: Message) -> None:
+        await self.socket.send(envelope.encode(message, id=next(self.ids), at=now_us()))
+
+    async def hear(self) -> Any:
+        async with asyncio.timeout(10):
+            return envelope.decode(await self.socket.recv())[1]
+
+    async def hear_end(self) -> tuple[int, list[Any]]:
+        """Read to the end; return the close code and what was said before."""
+        heard = []
+        try:
+            while True:
+                heard.append(await self.hear())
+        except websockets.ConnectionClosed as end:
+            assert end.rcvd is not None
+            return end.rcvd.code, heard
+
+
+def sample(at: int | None = None, **figures: Any) -> Sample:
+    values: dict[str, Any] = {"cpu": 0.25, "memory_used_bytes": 1 << 30, "load1": 0.5, "rtt_us": 1500}
+    return Sample(at=now_us() if at is None else at, **{**values, **figures})
+
+
+def frame(boot: str, seq: int, *samples: Sample, **counters: int) -> Frame:
+    return Frame(boot, seq, counters.get("dropped", 0), counters.get("waiting", 0), list(samples) or [sample()])
+
+
+def hello(device: Device, challenge: bytes, **changes: Any) -> Hello:
+    parts = {
+        "node": str(device.node.uid),
+        "boot": device.boot,
+        "nonce": os.urandom(32),
+        "minors": [0],
+        "streams": [StreamState(device.boot, 0)],
+        **changes,
+    }
+    body = Hello.signed_part(challenge, parts["node"], parts["boot"], parts["nonce"], parts["minors"], parts["streams"])
+    signature = signatures.sign(device.key, signatures.SOCKET_HELLO, body)
+    return Hello(agent_version="0.1.0", signature=signature, **parts)
+
+
+@dataclass
+class Door:
+    """Where a gateway listens."""
+
+    url: str
+
+    @contextlib.asynccontextmanager
+    async def dial(self, device: Device) -> AsyncIterator[Line]:
+        """Open a socket that has said nothing yet."""
+        async with connect(self.url, compression=None, max_size=None) as socket:
+            yield Line(socket, device)
+
+    @contextlib.asynccontextmanager
+    async def enter(self, device: Device, **changes: Any) -> AsyncIterator[Line]:
+        """Open a socket and say Hello; the Welcome has come."""
+        async with self.dial(device) as line:
+            challenge = await line.hear()
+            assert isinstance(challenge, Challenge)
+            await line.say(hello(device, challenge.nonce, **changes))
+            line.welcome = await line.hear()
+            assert isinstance(line.welcome, Welcome)
+            yield line
+
+
+class Served(uvicorn.Server):
+    """The gateway under a real server in a thread of this process."""
+
+    def install_signal_handlers(self) -> None:
+        """A thread has none."""
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[int]:
+        thread = threading.Thread(target=self.run)
+        thread.start()
+        try:
+            yield self._port()
+        finally:
+            self.should_exit = True
+            thread.join()
+
+    def _port(self) -> int:
+        started = threading.Event()
+        for _ in range(2000):
+            if self.started:
+                break
+            started.wait(0.005)
+        return self.servers[0].sockets[0].getsockname()[1]
+
+
+def rows(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
