@@ -56,7 +56,7 @@ def test_a_method_that_is_not_there(signed_in, method):
     assert refusal(getattr(signed_in, method)("/api/v1/sites")) == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("path", ["nowhere", "nodes/not-a-uuid", "nodes/1/approve", "sites/"])
+@pytest.mark.parametrize("path", ["nowhere", "nodes/not-a-uuid", "nodes/1/approve", "sites/", "a%0Ab"])
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_an_address_that_is_not_there(signed_in, path, method):
     assert refusal(getattr(signed_in, method)(f"/api/v1/{path}")) == (404, "not_found")
