@@ -6,11 +6,14 @@ time below the broker's visibility time-out, and their results are not kept.
 """
 
 import os
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from celery import Celery
 from django.conf import settings
 from kombu import Exchange, Queue
+
+from fleet.trust.core.canaries import QUEUES, SENT_EVERY
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -38,7 +41,7 @@ app.conf.update(
         "socket_keepalive": True,
     },
     # Each queue has an exchange of its own: on a shared one every queue would get every message.
-    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in ("control", "rollout", "aggregation")],
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="control",
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -51,7 +54,18 @@ app.conf.update(
     timezone="UTC",
 )
 app.conf.beat_schedule = {
-    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": 600.0},
-    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": 30.0},
+    "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": timedelta(minutes=10)},
+    "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": timedelta(seconds=30)},
+    # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
+    **{
+        f"canary-{queue}": {
+            "task": "trust.canary",
+            "args": (queue,),
+            "schedule": SENT_EVERY,
+            "options": {"queue": queue, "expires": SENT_EVERY.total_seconds()},
+        }
+        for queue in QUEUES
+    },
+    "prune-trust": {"task": "trust.prune", "schedule": timedelta(hours=1)},
 }
 app.autodiscover_tasks()

@@ -27,6 +27,8 @@ try:
     MUSTER_LEASE_SECONDS = env.integer("MUSTER_LEASE_SECONDS", 6, least=2)
     MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100)
     MUSTER_RAW_HOURS = env.integer("MUSTER_RAW_HOURS", 6, least=1)
+    # Whether this installation runs workers, whose canaries then count for readiness.
+    MUSTER_WORKERS = env.flag("MUSTER_WORKERS", True)
     MUSTER_LOG_LEVEL = env.text("MUSTER_LOG_LEVEL", "INFO")
 except ConfigError as error:
     raise ImproperlyConfigured(str(error)) from error

@@ -2,10 +2,14 @@
 
 from django.urls import include, path
 
+from fleet.pages import health
 from fleet.trust.api import downloads
 
 urlpatterns = [
     path("api/v1/", include("config.api")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.MetricsView.as_view(), name="metrics"),
     path("agent/<str:filename>", downloads.wheel, name="agent-wheel"),
     path("", include("fleet.pages.urls")),
     path("", include("fleet.trust.urls")),

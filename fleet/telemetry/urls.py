@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from fleet.telemetry.views import figures
+
+urlpatterns = [
+    path("nodes/<uuid:uid>/figures/<slug:chart>", figures.node_figure, name="node-figure"),
+    path("figures/fleet/<slug:chart>", figures.fleet_figure, name="fleet-figure"),
+]

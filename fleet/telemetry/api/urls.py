@@ -1,3 +1,7 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from fleet.telemetry.api.samples import SamplesView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("nodes/<uuid:uid>/samples", SamplesView.as_view(), name="api-node-samples"),
+]

@@ -75,18 +75,7 @@ class Gateway:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         """Open the pool and start the tasks; the database may still be away, it is waited for."""
-        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            database.conninfo("muster-gateway"),
-            min_size=2,
-            max_size=8,
-            timeout=5,
-            open=False,
-            kwargs={"autocommit": True, "options": database.GATEWAY_OPTIONS},
-            check=AsyncConnectionPool.check_connection,
-            name="gateway",
-        )
-        await pool.open()
-        stack.push_async_callback(pool.close)
+        pool = await stack.enter_async_context(open_pool())
         services = self._services = _services(pool)
         await make_partitions()  # where the database is away the writer asks again
         for name, work in (
@@ -118,6 +107,20 @@ class Gateway:
         services = self._services
         body = {"sockets": len(services.hub), "queued_frames": services.writer.queued, **vars(services.writer.counts)}
         await _respond(send, 200, {"status": "ok", **body, "publish_failures": services.publisher.failures})
+
+
+def open_pool() -> AsyncConnectionPool[Connection]:
+    """Return the gateway's own pool, to be entered; a connection is looked at before it is lent."""
+    return AsyncConnectionPool(
+        database.conninfo("muster-gateway"),
+        min_size=2,
+        max_size=8,
+        timeout=5,
+        open=False,
+        kwargs={"autocommit": True, "options": database.GATEWAY_OPTIONS},
+        check=AsyncConnectionPool.check_connection,
+        name="gateway",
+    )
 
 
 def _services(pool: AsyncConnectionPool[Connection]) -> Services:

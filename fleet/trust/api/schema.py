@@ -48,7 +48,7 @@ def _resolve(schema: Any, components: dict[str, Any]) -> Any:
     return {key: _resolve(item, components) for key, item in schema.items()}
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself
+class BearerScheme(OpenApiAuthenticationExtension):
     """Describes the bearer token in the schema."""
 
     target_class = BearerAuthentication

@@ -4,15 +4,9 @@ A worker that lost its broker keeps its process and consumes nothing, so the age
 of the stamp is the only sign that counts.
 """
 
-from datetime import timedelta
-
 from django.utils import timezone
 
 from fleet.trust.models import Canary
-
-QUEUES = ("control", "rollout", "aggregation")
-SENT_EVERY = timedelta(seconds=10)
-FRESH_FOR = timedelta(seconds=60)  # six canaries in a row did not arrive
 
 
 def stamp(queue: str) -> None:

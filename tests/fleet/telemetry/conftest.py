@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection
 
 from fleet.registry.core.node_states import NodeState
 from fleet.registry.models import Node
@@ -22,8 +23,10 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def tables(transactional_db: None) -> None:
-    """A database whose partitions and server key exist."""
+    """A database without samples, whose partitions and server key exist."""
     partitions.reconcile()
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE telemetry_sample")  # no model manages it, so the flush passes it over
     server_key.ensure()
 
 

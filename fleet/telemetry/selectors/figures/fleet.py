@@ -1,0 +1,66 @@
+"""Figures of all the sites a person sees, from what pulse has recorded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext as _
+
+from fleet.registry.core import health
+from fleet.telemetry.selectors.figures.history import STEP_US, History, history
+from fleet.telemetry.selectors.figures.node import finding, reading
+from fleet.telemetry.selectors.figures.plot import Chart, Line, Trace, document
+from fleet.trust.access import Person
+
+FLEET_CHARTS = ("latency", "load")
+FLEET_RANGES = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "6h": timedelta(hours=6),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+}
+
+
+def fleet_figure(
+    user: Person, chart: str, span: str, *, zone: ZoneInfo, now_us: int, site: str | None = None
+) -> dict[str, Any]:
+    """Return one chart over the sites that `user` sees, or over `site` (a path) and below.
+
+    Args:
+        chart: one of FLEET_CHARTS.
+        span: a key of FLEET_RANGES.
+    """
+    start = now_us - int(FLEET_RANGES[span].total_seconds() * 1e6)
+    found = history(user, start, now_us, site)
+    title, traces, line, suffix = _latency(found) if chart == "latency" else _load(found)
+    first = traces[0].values
+    return document(
+        Chart(
+            at=found.at,
+            span_us=(start, now_us),
+            interval_us=STEP_US,
+            traces=traces,
+            lines=[line],
+            suffix=suffix,
+            finding=finding(title, first, suffix),
+            reading=reading(first, suffix),
+        ),
+        zone,
+    )
+
+
+def _latency(found: History) -> tuple[str, list[Trace], Line, str]:
+    traces = [
+        Trace("rtt_p95_ms", _("p95, slowest site"), found.rtt_p95_ms),
+        Trace("rtt_p50_ms", _("Median"), found.rtt_p50_ms, color=1),
+    ]
+    line = Line(health.RTT_DEGRADED_US / 1000, _("Degraded"))
+    return _("Round trip to the server"), traces, line, " ms"
+
+
+def _load(found: History) -> tuple[str, list[Trace], Line, str]:
+    trace = Trace("cpu_mean", _("Mean CPU"), found.cpu * 100)
+    return _("Processor load"), [trace], Line(health.CPU_DEGRADED * 100, _("Degraded")), " %"

@@ -1,0 +1,1 @@
+"""Pages' data: figures as plotly documents."""
