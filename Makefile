@@ -44,7 +44,7 @@ bench: install-dev ## Measure on this machine
 	@$(RUN) -m bench $(ARGS)
 
 messages: install-dev ## Bring the translation catalogues up to date with the sources
-	@.ci/messages
+	@. .ci/environment && $(RUN) manage.py messages $(ARGS)
 
 clean: ## Remove all that was made here, with the data under var/
 	@if [ -e var/supervisor.lock ] && ! flock -n var/supervisor.lock true; then \
