@@ -44,7 +44,7 @@ bench: install-dev ## Measure on this machine
 	@$(RUN) -m bench $(ARGS)
 
 messages: install-dev ## Bring the translation catalogues up to date with the sources
-	@.ci/messages
+	@. .ci/environment && $(RUN) manage.py messages $(ARGS)
 
 clean: ## Remove all that was made here, with the data under var/
 	@if [ -e var/supervisor.lock ] && ! flock -n var/supervisor.lock true; then \
@@ -61,11 +61,11 @@ $(RUN):
 
 $(VENV)/.installed: requirements.txt | $(RUN)
 	@echo "Installing the requirements; the first time takes a few minutes."
-	@$(if $(TORCH_INDEX),$(PIP) install -q --index-url $(TORCH_INDEX) "$(TORCH)", \
-		$(PIP) install -q "$(TORCH)+cpu" 2>/dev/null || $(PIP) install -q "$(TORCH)")
-	@$(PIP) install -q -r requirements.txt
+	@$(if $(TORCH_INDEX),$(PIP) install -qq --index-url $(TORCH_INDEX) "$(TORCH)", \
+		$(PIP) install -qq "$(TORCH)+cpu" 2>/dev/null || $(PIP) install -qq "$(TORCH)")
+	@$(PIP) install -qq -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	@$(PIP) install -q -r requirements-dev.txt
+	@$(PIP) install -qq -r requirements-dev.txt
 	@touch $@

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from config.env import EMBEDDED_ENV
+from config.env import EMBEDDED_ENV, Env
 from config.supervisor.embedded import Server
 from config.supervisor.files import keep_secret, write_private
 from config.supervisor.options import Options
@@ -20,9 +20,14 @@ def given(name: str, environ: Mapping[str, str] = os.environ) -> bool:
     return name in environ or f"{name}_FILE" in environ
 
 
+def public_url(options: Options, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the pages: the given one, or where we listen."""
+    return Env(dict(environ)).text("MUSTER_PUBLIC_URL", f"http://{_authority(options.host, options.port)}")
+
+
 def settings(options: Options, servers: list[Server], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the MUSTER_ settings that are not given, for our own servers and addresses."""
-    public = environ.get("MUSTER_PUBLIC_URL", f"http://{_authority(options.host, options.port)}")
+    public = public_url(options, environ)
     own = {
         "MUSTER_PUBLIC_URL": public,
         "MUSTER_GATEWAY_URL": f"ws://{_authority(options.host, options.gateway_port)}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from config.supervisor.account import Account
+from config.supervisor.processes import kill_session
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -51,17 +52,29 @@ def start(command: Command, output: IO[bytes] | int = subprocess.DEVNULL) -> "su
 async def start_async(
     command: Command, output: IO[bytes] | int, errors: IO[bytes] | int = subprocess.STDOUT
 ) -> asyncio.subprocess.Process:
-    """Do what `start` does, for a caller that awaits the end and may want the errors apart."""
-    return await asyncio.create_subprocess_exec(
-        *command.argv,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=errors,
-        env=command.env,
-        cwd=command.cwd,
-        start_new_session=True,
-        preexec_fn=_tie(command, os.getpid()),
+    """Do what `start` does, for a caller that awaits the end and may want the errors apart.
+
+    Being cancelled in the middle ends the new process with all it started by then.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=command.env,
+            cwd=command.cwd,
+            start_new_session=True,
+            preexec_fn=_tie(command, os.getpid()),
+        )
     )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        process = await starting
+        kill_session(process.pid)
+        await process.wait()
+        raise
 
 
 def _tie(command: Command, supervisor: int) -> Callable[[], None]:

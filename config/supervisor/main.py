@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from config.env import ConfigError
 from config.supervisor import checks, lock
 from config.supervisor.account import for_servers
 from config.supervisor.console import Console
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         with lock.held(options.data_dir / "supervisor.lock", f"http://{options.host}:{options.port}"):
             _make_ready(options, console)
             asyncio.run(_supervise(options, console))
-    except SupervisorError as error:
+    except (SupervisorError, ConfigError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:  # before the loop took the signal over

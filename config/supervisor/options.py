@@ -52,14 +52,13 @@ def parse(arguments: Sequence[str]) -> Options:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if text.isdecimal() else 0
     if not 1 <= port <= HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"a port is between 1 and {HIGHEST_PORT}")
     return port
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 0:
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError("a number of devices is 0 or more")
-    return count
+    return int(text)

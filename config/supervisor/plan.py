@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from config.supervisor import readiness
 from config.supervisor.child import Spec
 from config.supervisor.embedded import Server
+from config.supervisor.environment import public_url
 from config.supervisor.launch import Command
 from config.supervisor.local_fleet import Member
 from config.supervisor.options import ROOT, Options
@@ -40,7 +42,8 @@ def web(options: Options, environment: Mapping[str, str]) -> Spec:
         "--no-access-log", "--lifespan", "off", "--ws-per-message-deflate", "false",
         "--timeout-graceful-shutdown", str(GRACE_S),
     )  # fmt: skip
-    return Spec("web", command, ready=readiness.http(options.host, options.port, "/healthz"))
+    name = urlsplit(public_url(options)).hostname or options.host
+    return Spec("web", command, ready=readiness.http(options.host, options.port, "/healthz", name=name))
 
 
 def gateway(options: Options, environment: Mapping[str, str]) -> Spec:

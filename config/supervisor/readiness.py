@@ -19,9 +19,9 @@ def server(server: Server) -> Callable[[int], Awaitable[bool]]:
     return check
 
 
-def http(host: str, port: int, path: str) -> Callable[[int], Awaitable[bool]]:
-    """Return a check that a GET is answered with 200."""
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+def http(host: str, port: int, path: str, *, name: str) -> Callable[[int], Awaitable[bool]]:
+    """Return a check that a GET is answered with 200, asked by a host name that is served."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
 
     async def check(_pid: int) -> bool:
         async with _connection(host, port) as streams:

@@ -82,14 +82,14 @@ class Supervisor:
         settings = await self._start_servers()
         self._env_file = environment.write(self._options.data_dir, settings)
         for_server = environment.for_server(settings)
-        fleet = members(self._options.agents)
+        fleet, url = members(self._options.agents), environment.public_url(self._options)
         with self._console.step("database", "tables, translations, static files, agent's wheel"):
             prepared = await self._prepare(for_server, fleet)
         self._password = prepared.password
         await self._start_processes(for_server)
         if fleet:
-            await self._start_fleet(fleet, environment.for_agent(settings), for_server["MUSTER_PUBLIC_URL"], prepared)
-        self._console.line(f"\nMuster is up: {for_server['MUSTER_PUBLIC_URL']}")
+            await self._start_fleet(fleet, environment.for_agent(settings), url, prepared)
+        self._console.line(f"\nMuster is up: {url}")
         self._tell_password()
         self._console.line(f"Ctrl-C stops everything. Logs are in {self._options.log_dir}.")
 

@@ -16,7 +16,8 @@ def collect() -> bool:
     fingerprint = _fingerprint()
     if stamp.exists() and stamp.read_text() == fingerprint:
         return False
-    call_command("collectstatic", interactive=False, verbosity=0)
+    # From scratch: what is there is otherwise kept unless it is older, which a changed checkout need not make it.
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
     stamp.write_text(fingerprint)
     return True
 

@@ -1,5 +1,4 @@
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -17,7 +16,7 @@ class Command(BaseCommand):
         "Says by its exit code whether a process without a port does its work: a queue's worker leaves a fresh "
         "canary, beat sends the canaries, pulse holds its lease. For health checks of containers."
     )
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks: tuple[str, ...] = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("process", help="a queue's name, beat or pulse")

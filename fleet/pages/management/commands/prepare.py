@@ -1,6 +1,5 @@
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         "Makes everything ready that the processes need, and changes nothing that is: tables, partitions, "
         "translations, static files, the agent's wheel, the server's key, the first operator, sites."
     )
-    requires_system_checks: Sequence[str] = ()  # they cost a second of every start; `make test` runs them
+    requires_system_checks: tuple[str, ...] = ()  # they cost a second of every start; `make test` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--operator", default="operator", help="user name of the first account")
