@@ -184,7 +184,7 @@ class TestAsRoot:
         var.mkdir(mode=0o700)
         settle(var, outside).home.rename(outside / "elsewhere")
 
-        with pytest.raises(ServerError, match="which is gone. Bring it back"):
+        with pytest.raises(ServerError, match=r"which is gone\. Bring it back"):
             settle(var, outside)
 
     def test_the_remains_of_a_deleted_data_directory_are_moved_aside(self, var: Path) -> None:
