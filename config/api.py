@@ -1,6 +1,6 @@
 """REST, version 1: each app's routes, and the schema that describes them."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from fleet.trust.api.not_found import NotFoundView
@@ -15,5 +15,5 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
         name="api-docs",
     ),
-    path("<path:rest>", NotFoundView.as_view()),
+    re_path(r"(?s:.)", NotFoundView.as_view()),  # everything else, line breaks included
 ]
