@@ -81,7 +81,11 @@ def _wheel(package: str) -> Path:
 def _settle_home(data_dir: Path, account: Account | None, outside: Path) -> Path:
     data_dir.mkdir(parents=True, exist_ok=True)
     link = data_dir / "servers"
-    if link.is_symlink() and link.is_dir():
+    if link.is_symlink():
+        if not link.is_dir():
+            raise ServerError(
+                f"{link} points at {link.readlink()}, which is gone. Bring it back, or remove {data_dir}."
+            )
         return link.resolve()
     if link.is_dir() or account is None or account.can_enter(data_dir):
         return _private(link, account)
@@ -91,7 +95,6 @@ def _settle_home(data_dir: Path, account: Account | None, outside: Path) -> Path
         home.rename(home.with_name(f"{home.name}.{time.time_ns()}"))
     outside.mkdir(mode=0o755, parents=True, exist_ok=True)
     _private(home, account)
-    link.unlink(missing_ok=True)
     link.symlink_to(home)
     return home
 

@@ -179,6 +179,14 @@ class TestAsRoot:
         assert first.home.parent == outside
         assert (var / "servers").resolve() == first.home
 
+    def test_data_that_vanished_is_not_replaced_in_silence(self, var: Path) -> None:
+        outside = var.parent / "outside"
+        var.mkdir(mode=0o700)
+        settle(var, outside).home.rename(outside / "elsewhere")
+
+        with pytest.raises(ServerError, match=r"which is gone\. Bring it back"):
+            settle(var, outside)
+
     def test_the_remains_of_a_deleted_data_directory_are_moved_aside(self, var: Path) -> None:
         outside = var.parent / "outside"
         var.mkdir(mode=0o700)
