@@ -48,7 +48,11 @@ class Outlook:
 
 
 _REFUSALS = {
-    CLOSE_NOT_ACTIVE: Outlook(status.WAITING, NOT_ACTIVE_DELAY_S, "an operator has to approve or release this node"),
+    CLOSE_NOT_ACTIVE: Outlook(
+        status.WAITING,
+        NOT_ACTIVE_DELAY_S,
+        "it begins once an operator approves or releases it; a retired node enrols anew",
+    ),
     CLOSE_UNAUTHENTICATED: Outlook(status.REFUSED, HOPELESS_DELAY_S, "ask the operator, or enrol this device anew"),
     CLOSE_VERSION: Outlook(status.REFUSED, HOPELESS_DELAY_S, "install the agent that this server serves"),
 }

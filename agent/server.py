@@ -1,6 +1,5 @@
 """The server's enrolment interface over HTTP, with its failures in words."""
 
-from json import JSONDecodeError
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -26,6 +25,8 @@ _ADVICE = {
     "foreign_token": "leave --site and --tier out, or make a token for them",
     "key_known": "this device's key is enrolled already; use the --home of that enrolment, or a new one",
     "name_taken": "choose another --name",
+    "malformed": "check --name, --site and --device-type, and that agent and server are of one release",
+    "throttled": "wait a minute and run the same command again",
     "too_large": "shorten --name and --device-type",
 }
 
@@ -59,7 +60,10 @@ class Server:
 
     def hello(self, nonce: str) -> ServerHello:
         """Return who the server says it is, for this nonce; nothing is verified here."""
-        status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        try:
+            status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        except _Garbled as error:
+            raise self._no_muster("does not speak HTTP") from error
         if status != httpx.codes.OK:
             raise self._no_muster(f"answers {status} to the question who it is")
         return self._document(content, ServerHello)
@@ -93,7 +97,7 @@ class Server:
         except httpx.TimeoutException as error:
             raise self._unreachable(f"took the connection but did not answer within {TIMEOUT.read:g} s") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise self._no_muster(f"does not speak HTTP ({error})") from error
+            raise _Garbled(f"{self.url} broke off in its answer ({error})") from error
         except httpx.TransportError as error:
             raise self._unreachable(f"cannot be reached ({error})") from error
         self._refuse_elsewhere(response)
@@ -117,7 +121,7 @@ class Server:
     def _refusal(self, status: int, content: bytes) -> EnrolmentRefused | NotAMusterServer:
         try:
             answer = msgspec.json.decode(content, type=_Refusal)
-        except (msgspec.DecodeError, JSONDecodeError):
+        except msgspec.DecodeError:
             if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
                 answer = _Refusal("too_large", "the request is too large")
             else:
@@ -138,16 +142,26 @@ class Server:
         return NotAMusterServer(f"{self.url} {what}; check --server")
 
 
+class _Garbled(ServerUnreachable):
+    """No HTTP came back: what answers never speaks it, or the connection broke."""
+
+
 class _Refusal(msgspec.Struct, frozen=True):
     code: str
     detail: str
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    """Return the address without a slash at its end.
+
+    Raises:
+        Usage: it is none.
+    """
     try:
+        parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+        httpx.URL(url).host.encode("idna")  # labels that no resolver takes
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or parts.query or parts.fragment or parts.username:
         raise Usage(f"--server {url!r} is no address; write it as http://host:port or https://host")

@@ -10,6 +10,6 @@ urlpatterns = [
     path("", include("fleet.registry.api.urls")),
     path("", include("fleet.telemetry.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"), name="api-docs"),
     path("<path:rest>", NotFoundView.as_view()),
 ]

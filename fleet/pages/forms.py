@@ -1,10 +1,12 @@
 """Forms of the settings page."""
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth.forms import PasswordChangeForm
 from django.utils.translation import gettext_lazy as _
 
 from fleet.trust.models import User
@@ -16,7 +18,7 @@ def zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 
-class PreferencesForm(forms.ModelForm):
+class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
     """How a person wants to see the pages."""
 
     language = forms.ChoiceField(
@@ -30,12 +32,20 @@ class PreferencesForm(forms.ModelForm):
         labels = {"theme": _("Theme"), "density": _("Density"), "shortcuts": _("Single-key shortcuts")}
 
 
-class ThemeForm(forms.ModelForm):
+class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
     """The theme alone, from the top bar."""
 
     class Meta:
         model = User
         fields = ["theme"]
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """Old and new password, without taking the focus of a page that holds other forms."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
 
 
 class AccessTokenForm(forms.Form):

@@ -43,12 +43,13 @@
   function read(plot, figure) {
     var place = document.querySelector('[data-reading="' + plot.id + '"]');
     if (!place) return;
-    var parts = [];
+    var parts = [], single = figure.data.filter(function (t) { return !(t.meta && t.meta.ref); }).length === 1;
     figure.data.forEach(function (trace) {
       var value = last(trace.y), axis = figure.layout[trace.yaxis === 'y2' ? 'yaxis2' : 'yaxis'] || {}, bold = document.createElement('b');
       if (value === null || trace.meta && trace.meta.ref) return;
       bold.textContent = (Math.abs(value) < 10 ? value.toFixed(2) : Math.abs(value) < 100 ? value.toFixed(1) : value.toFixed(0)) + (axis.ticksuffix || '');
-      parts.push(parts.length ? ', ' + trace.name + ' ' : trace.name + ' ', bold);
+      if (single) parts.push(bold); // the heading names it
+      else parts.push((parts.length ? ', ' : '') + trace.name + ' ', bold);
     });
     place.replaceChildren.apply(place, parts.length ? parts : [text('noData')]);
   }
@@ -95,7 +96,7 @@
     button.setAttribute('aria-pressed', on);
     plot.hidden = on;
     if (on) plot.after(window.Muster.chartTable(chart.figure, button.getAttribute('aria-label')));
-    else plot.nextElementSibling.remove();
+    else { plot.nextElementSibling.remove(); charts.draw(chart); }
   }
   // Figures over hours come from rollups and do not grow by the second: they are fetched anew.
   setInterval(function () {

@@ -17,8 +17,10 @@
   }, { rootMargin: '120px' });
 
   function render(c) {
-    var p = theme.palette(), height = Math.max(40, c.element.clientHeight - 38);
-    window.Plotly.react(c.element, theme.traces(c.figure, p), theme.layout(c.figure, p, { id: c.element.id, revision: ++c.revision, right: c.right, height: height }), CONFIG);
+    if (c.element.hidden) return; // its table is shown instead
+    var p = theme.palette(), size = { width: c.element.clientWidth, height: c.element.clientHeight };
+    var layout = theme.layout(c.figure, p, Object.assign({ id: c.element.id, revision: ++c.revision, right: c.right }, size));
+    window.Plotly.react(c.element, theme.traces(c.figure, p), layout, CONFIG);
   }
   function make(element, figure) {
     var c = charts.get(element) || { element: element, group: element.dataset.group, right: parseInt(element.dataset.right || '70', 10), revision: 0, seen: true, held: false };
@@ -55,7 +57,6 @@
       trace.x.push(time);
       trace.y.push(values[key]);
       if (trace.x.length > KEEP) { trace.x.shift(); trace.y.shift(); }
-      grow(c.figure.layout[trace.yaxis === 'y2' ? 'yaxis2' : 'yaxis'], values[key]);
     });
     var axis = c.figure.layout.xaxis;
     if (axis && axis.range && time > axis.range[1]) {
@@ -64,7 +65,6 @@
     }
     dirty.add(c);
   }
-  function grow(axis, value) { if (axis && axis.range && value > axis.range[1]) axis.range = [axis.range[0], value * 1.15]; }
 
   function period() { var n = 0; charts.forEach(function (c) { if (c.seen) n++; }); return Math.max(1000, n * cost / SHARE); }
   function frame(now) {
@@ -83,5 +83,5 @@
   document.addEventListener('themechange', function () { charts.forEach(render); });
   var timer;
   addEventListener('resize', function () { clearTimeout(timer); timer = setTimeout(function () { charts.forEach(render); }, 120); });
-  window.Muster.charts = { make: make, push: push, all: charts, freeze: function (on) { frozen = on; } };
+  window.Muster.charts = { make: make, push: push, draw: render, all: charts, freeze: function (on) { frozen = on; } };
 })();

@@ -3,7 +3,7 @@
 // A gap in `seq` or another epoch means that something was missed: whoever shows the topic fetches it anew.
 (function () {
   'use strict';
-  var SILENCE_MS = 10000, HIDDEN_MS = 60000, POLL_MS = 10000, MAX_DELAY_S = 30, BLOCKED_AFTER = 3;
+  var SILENCE_MS = 10000, HIDDEN_MS = 60000, POLL_MS = 10000, MAX_DELAY_S = 30, BLOCKED_AFTER = 3, SIGNED_OUT = 4401;
   var path = document.body.dataset.live, socket = null, subscribed = new Map(), wanted = new Set();
   var attempts = 0, opened = false, retry = null, heard = 0, hiddenAt = 0, state = 'connecting';
 
@@ -49,7 +49,10 @@
       become('live');
     };
     mine.onmessage = function (event) { receive(JSON.parse(event.data)); };
-    mine.onclose = function () { if (mine === socket) again(); };
+    mine.onclose = function (event) {
+      if (event.code === SIGNED_OUT) location.reload(); // the session ended; the server shows the sign-in page
+      else if (mine === socket) again();
+    };
   }
 
   // 1, 2, 4 … 30 s with full jitter on top of the half, so that a restarted server is not met by all tabs at once.

@@ -20,6 +20,7 @@ from fleet.trust.access import Person, Verb, visible
 # The order of the bar and its legend: healthy first because it is the most, the worst last at the end of the eye's way.
 ORDER = (Status.HEALTHY, Status.UPDATING, Status.WAITING, Status.DEGRADED, Status.OFFLINE, Status.CRITICAL)
 MOST_GROUPS = 5
+MOST_SITES = 4  # named in one line; the list shows all
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,13 @@ def summary(counts: dict[str, int]) -> Summary:
 
 def attention(user: Person) -> Attention:
     """Return what needs attention, grouped by cause, the most nodes first."""
-    groups = [group for group in nodes.needs_attention(user) if group.status != Status.WAITING]
-    causes = [_cause(group) for group in groups[:MOST_GROUPS]]
-    return Attention(causes, sum(group.nodes for group in groups[MOST_GROUPS:]))
+    by_cause: dict[tuple[Status, Reason], list[nodes.Attention]] = {}
+    for group in nodes.needs_attention(user):
+        if group.status != Status.WAITING:  # those stand under "changes in progress"
+            by_cause.setdefault((group.status, group.reason), []).append(group)
+    groups = sorted(by_cause.values(), key=lambda same: -sum(group.nodes for group in same))
+    hidden = sum(group.nodes for same in groups[MOST_GROUPS:] for group in same)
+    return Attention([_cause(same) for same in groups[:MOST_GROUPS]], hidden)
 
 
 def enrolment(user: Person) -> Waiting:
@@ -96,10 +101,23 @@ def wall(user: Person, tier: str | None) -> Wall:
     return Wall(sites, pieces([(status.value, number) for status, number in totals.items()]))
 
 
-def _cause(group: nodes.Attention) -> Cause:
-    query = urlencode({"status": group.status.value, "site": group.site.path})
-    title = TITLES.get(group.reason, _other)(group.nodes)
-    return Cause(group.status, title, group.site.name, f"{reverse('nodes')}?{query}", _("View nodes"))
+def _cause(same: list[nodes.Attention]) -> Cause:
+    """Return the line for nodes that share status and reason, at one site or at several."""
+    first, number = same[0], sum(group.nodes for group in same)
+    query = {"status": first.status.value} | ({"site": first.site.path} if len(same) == 1 else {})
+    title = TITLES.get(first.reason, _other)(number)
+    return Cause(first.status, title, _places(same), f"{reverse('nodes')}?{urlencode(query)}", _("View nodes"))
+
+
+def _places(same: list[nodes.Attention]) -> str:
+    """Return where the nodes are, with their number where it is several sites."""
+    if len(same) == 1:
+        return same[0].site.name
+    named = ", ".join(f"{group.site.name} {group.nodes}" for group in same[:MOST_SITES])
+    more = len(same) - MOST_SITES
+    if more <= 0:
+        return named
+    return ngettext("%(named)s and %(n)d more site", "%(named)s and %(n)d more sites", more) % {"named": named, "n": more}
 
 
 def _silent(n: int) -> str:

@@ -4,6 +4,9 @@ from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from fleet.pages.core.numbers import NO_DATA
+from fleet.trust.models import Event
+
 register = template.Library()
 
 # What stands behind the name of the target: "edge-07 was approved".
@@ -25,7 +28,7 @@ WORDS: dict[str, str | Promise] = {
     "user.deactivated": _("was deactivated"),
     "user.password_changed": _("changed the password"),
     "grant.given": _("was given a role"),
-    "grant.withdrawn": _("lost a role"),
+    "grant.taken": _("lost a role"),
 }
 TONES = {
     "node.approved": "ok",
@@ -39,7 +42,7 @@ TONES = {
     "enrolment_token.revoked": "off",
     "access_token.revoked": "off",
     "user.deactivated": "off",
-    "grant.withdrawn": "off",
+    "grant.taken": "off",
 }
 
 
@@ -53,3 +56,19 @@ def event_words(verb: str) -> str:
 def event_tone(verb: str) -> str:
     """Return the silhouette beside an event."""
     return TONES.get(verb, "busy")
+
+
+@register.filter
+def before_after(event: Event) -> str:
+    """Return the changed fields as `name: old → new`."""
+    names = dict.fromkeys([*event.before, *event.after])
+    parts = []
+    for name in names:
+        new = _plain(event.after.get(name))
+        parts.append(f"{name}: {_plain(event.before[name])} → {new}" if name in event.before else f"{name}: {new}")
+    return "; ".join(parts)
+
+
+def _plain(value: object) -> str:
+    """Return a stored value without the marks of a programming language."""
+    return NO_DATA if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -126,3 +126,26 @@ def query(context: dict[str, Any], **changes: Any) -> str:
 def entry(mapping: dict[str, int], key: str) -> int:
     """Return a count, zero where there is none."""
     return mapping.get(key, 0)
+
+
+@register.filter
+def seconds_since(value: datetime) -> str:
+    """Return how many seconds ago a moment was, for scripts that keep ages true."""
+    return f"{max(0.0, (timezone.now() - value).total_seconds()):.1f}"
+
+
+@register.filter
+def subtract(value: int, other: int) -> int:
+    """Return a difference."""
+    return value - other
+
+
+@register.filter
+def fingerprint_start(value: str) -> str:
+    """Return the first sixteen digits of a fingerprint in groups, as people compare them.
+
+    >>> fingerprint_start("sha256:" + "0123456789abcdef" * 4)
+    '0123 4567 89ab cdef …'
+    """
+    digits = value.rpartition(":")[2]
+    return " ".join(digits[at : at + 4] for at in range(0, 16, 4)) + " …"

@@ -5,8 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from fleet.pages.selectors import overview as selector
+from fleet.pages.selectors.headline import headlines
 from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere
 from fleet.trust.models.enrolment_token import Tier
@@ -47,6 +49,7 @@ def _attention(request: HttpRequest) -> Context:
     return {
         "attention": selector.attention(user),
         "summary": selector.summary(counts),
+        "checked": timezone.now(),
         "may_enrol": can_anywhere(user, Verb.OPERATE),
     }
 
@@ -56,7 +59,7 @@ def _changes(request: HttpRequest) -> Context:
 
 
 def _figures(request: HttpRequest) -> Context:
-    return {"figures": selector.figures(person(request))}
+    return {"figures": headlines(person(request))}
 
 
 def _wall(request: HttpRequest) -> Context:

@@ -4,14 +4,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from fleet.pages.forms import AccessTokenForm, PreferencesForm, ThemeForm
+from fleet.pages.forms import AccessTokenForm, ChangePasswordForm, PreferencesForm, ThemeForm
 from fleet.trust.models import AccessToken
 from fleet.trust.services import access_tokens, passwords
 from fleet.trust.services.errors import DomainError
@@ -48,7 +47,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 @require_POST
 def password(request: HttpRequest) -> HttpResponse:
     """Change the password; this session stays, all others end."""
-    form = PasswordChangeForm(person(request), request.POST)
+    form = ChangePasswordForm(person(request), request.POST)
     if not form.is_valid():
         return _page(request, password=form)
     passwords.change(person(request), form.cleaned_data["new_password1"], actor=actor(request))
@@ -94,7 +93,7 @@ def _page(request: HttpRequest, **forms: Any) -> HttpResponse:
     defaults = {
         "preferences": PreferencesForm(instance=me),
         "access_token": AccessTokenForm(),
-        "password": PasswordChangeForm(me),
+        "password": ChangePasswordForm(me),
         "tokens": me.access_tokens.filter(revoked_at=None, expires_at__gt=timezone.now()),
     }
     refused = any(getattr(form, "errors", None) for form in forms.values())

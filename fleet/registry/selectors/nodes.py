@@ -94,9 +94,15 @@ def status_counts(user: Person, sites: Iterable[Site] | None = None) -> dict[str
     return {status.value: 0 for status in Status} | dict(rows)
 
 
-def wall(user: Person) -> list[SiteWall]:
-    """Return every visible site that has nodes, with a letter for each of them; retired ones are left out."""
+def wall(user: Person, tier: str | None = None) -> list[SiteWall]:
+    """Return every visible site that has nodes, with a letter for each of them; retired ones are left out.
+
+    Args:
+        tier: only the nodes of this tier.
+    """
     nodes = visible(Node.objects.exclude(state=NodeState.RETIRED), user)
+    if tier is not None:
+        nodes = nodes.filter(tier=tier)
     rows = with_status(nodes).order_by("site__path", "name", "key").values_list("site_id", "status")
     statuses: dict[object, list[Status]] = {}
     for site_id, status in rows:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -82,6 +83,11 @@ def nodes(request: HttpRequest) -> HttpResponse:
         "chips": chips(request.GET),
         "columns": columns(request.GET),
         "tiers": Tier.choices,
+        "tier_chosen": request.GET.getlist("tier"),
+        "status_chosen": request.GET.getlist("status"),
+        "good_news": is_attention(request.GET),
+        "checked": timezone.now(),
+        "topics": {node.site_id for node in page.object_list},
         "statuses": STATUS_LABELS.items(),
         "sites": sites.listing(user),
         "may_enrol": can_anywhere(user, Verb.OPERATE),
@@ -119,6 +125,13 @@ def chips(query: QueryDict) -> list[Chip]:
         ("site", _("Site"), [query["site"].rstrip("/")] if query.get("site") else []),
     ]
     return [Chip(label, ", ".join(values), altered(query, **{name: []})) for name, label, values in words if values]
+
+
+def is_attention(query: QueryDict) -> bool:
+    """Say whether the address asks for nothing but nodes in a bad state, so that finding none is good news."""
+    wanted = set(query.getlist("status"))
+    narrowed = any(query.get(name) for name in ("q", "tier", "site"))
+    return bool(wanted) and wanted <= set(NEEDS_ATTENTION) and not narrowed
 
 
 def columns(query: QueryDict) -> list[Column]:

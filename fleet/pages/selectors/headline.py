@@ -1,0 +1,107 @@
+"""The four figures of the overview, each with what it is compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from fleet.pages.core.numbers import NO_DATA, SPACE, change, plain, spark_path, three_digits
+from fleet.telemetry.selectors.figures import Measure, fleet_kpis
+from fleet.trust.access import Person
+
+# A change below this share is noise and keeps the colour of the text.
+NOTEWORTHY = 0.10
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One figure as the page shows it.
+
+    Attributes:
+        note, delta: what it is compared with, and by how much it differs.
+        tone: good, warn or nothing, for the difference alone.
+        spark, reference: SVG paths of the last hour and of what it is compared with.
+        finding: the same as a sentence for who does not see the line.
+    """
+
+    label: str
+    value: str
+    unit: str
+    note: str
+    delta: str
+    tone: str
+    spark: str
+    reference: str
+    finding: str
+
+
+def headlines(user: Person) -> list[Headline]:
+    """Return nodes online, round trip, processor and samples stored."""
+    kpis = fleet_kpis(user)
+    online, stored = int(kpis.online.now or 0), kpis.stored_per_s
+    missing = kpis.total - online
+    return [
+        _headline(
+            _("Nodes online"),
+            plain(online),
+            "",
+            _("of %(total)s active") % {"total": plain(kpis.total)},
+            kpis.online.spark,
+            kpis.total,
+            tone="warn" if missing else "",
+            delta=f"−{plain(missing)}" if missing else "",
+        ),
+        _compared(_("Round trip, p95"), kpis.rtt_p95_ms, "ms"),
+        _compared(_("Processor, mean"), kpis.cpu_mean, "%", scale=100),
+        _headline(
+            _("Samples stored"),
+            NO_DATA if stored.now is None else three_digits(stored.now),
+            "/s",
+            _("expected %(rate)s/s") % {"rate": three_digits(kpis.expected_per_s)},
+            stored.spark,
+            kpis.expected_per_s,
+        ),
+    ]
+
+
+def _compared(label: str, measure: Measure, unit: str, *, scale: float = 1) -> Headline:
+    """Return a figure beside its value of an hour ago."""
+    now, before = _scaled(measure.now, scale), _scaled(measure.hour_ago, scale)
+    value = NO_DATA if now is None else three_digits(now)
+    spark = [_scaled(point, scale) for point in measure.spark]
+    if before is None:
+        return _headline(label, value, unit, _("no data an hour ago"), spark, None)
+    note = _("an hour ago %(value)s") % {"value": f"{three_digits(before)}{SPACE}{unit}"}
+    worse = now is not None and before > 0 and (now - before) / before > NOTEWORTHY
+    delta = (change(now, before) if now is not None else None) or ""
+    return _headline(label, value, unit, note, spark, before, tone="warn" if worse else "", delta=delta)
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _headline(
+    label: str,
+    value: str,
+    unit: str,
+    note: str,
+    spark: Sequence[float | None],
+    reference: float | None,
+    *,
+    tone: str = "",
+    delta: str = "",
+) -> Headline:
+    known = [point for point in spark if point is not None]
+    if len(known) < 2:
+        return Headline(label, value, unit, note, delta, tone, "", "", "")
+    marks = [*known, reference] if reference is not None else known
+    low, high = min(0.0, *marks) if min(marks) < 0 else min(marks), max(marks)
+    line = "" if reference is None else spark_path([reference, reference], low, high)
+    finding = _("%(label)s over the last hour: %(low)s to %(high)s%(unit)s") % {
+        "label": label,
+        "low": three_digits(min(known)),
+        "high": three_digits(max(known)),
+        "unit": f" {unit}" if unit else "",
+    }
+    return Headline(label, value, unit, note, delta, tone, spark_path(spark, low, high), line, finding)
