@@ -16,7 +16,7 @@ from muster.clock import now_us
 from muster.wire import envelope
 from muster.wire.messages import Ack, Frame, Hello, Message, Sample, StreamState, Welcome
 
-WINDOW = 64  # frames sent and not yet acknowledged when a device sends as fast as it can
+WINDOW = 256  # frames sent and not yet acknowledged when a device sends as fast as it can
 
 
 @dataclass

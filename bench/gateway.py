@@ -26,8 +26,10 @@ from bench.ground import ground
 from muster.canon import signatures
 from muster.clock import now_us
 from muster.ids import uuid7
+from muster.wire.messages import Sample
 
 STEADY_INTERVAL_S = 1.0
+PUBLISHED = 3_000  # messages; about a second
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def main() -> None:
             steady = asyncio.run(
                 _measure(url, process, keys[arguments.sockets :], arguments.seconds, STEADY_INTERVAL_S)
             )
+        publish_us = asyncio.run(_publish(PUBLISHED)) * 1e6
         ceiling = _ceiling(arguments.seconds, max(1, round(flat.frames_per_batch)))
     _show(f"{arguments.sockets} sockets, flat out", flat)
     print(
@@ -57,6 +60,7 @@ def main() -> None:
         f" ratio {flat.frames_per_s / ceiling:.2f}"
     )
     _show(f"{arguments.steady} sockets at 1 Hz", steady)
+    print(f"live topics: {publish_us:.0f} µs for each message, after the acknowledgement and apart from it")
 
 
 def _arguments() -> argparse.Namespace:
@@ -133,7 +137,7 @@ async def _measure(
     runs = [asyncio.create_task(device.run(url, begin, end, interval_s)) for device in devices]
     health = url.replace("ws:", "http:").replace("/node", "/healthz")
     async with httpx.AsyncClient() as client:
-        while (await client.get(health)).json()["sockets"] < len(devices):
+        while (await client.get(health)).json()["sockets"] < len(devices):  # noqa: ASYNC110  (another process is asked)
             await asyncio.sleep(0.05)
         before, used, started = (await client.get(health)).json(), _cpu(process), time.perf_counter()
         begin.set()
@@ -161,6 +165,23 @@ def _cpu(process: psutil.Process) -> float:
 
 def _share(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+
+
+async def _publish(count: int) -> float:
+    """Return the seconds that one live message of a node takes to Redis."""
+    from channels.layers import get_channel_layer
+
+    from fleet.telemetry.gateway.publisher import Feed
+    from fleet.telemetry.services.sender import LiveSender
+
+    sender, feed = LiveSender(get_channel_layer()), Feed(str(uuid7()), epoch=1)
+    started = time.perf_counter()
+    for _ in range(count):
+        feed.add([Sample(now_us(), 0.25, 1 << 30, 0.5, 1500, 48.5, None)], oldest_us=0)
+        await sender.send(feed.take(now_us()))
+    took = (time.perf_counter() - started) / count
+    await get_channel_layer().flush()
+    return took
 
 
 def _ceiling(seconds: float, batch: int) -> float:
