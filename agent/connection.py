@@ -73,8 +73,10 @@ class Connection:
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Args:
-        on_interval: called with the seconds between samples that the server wants.
+        """Prepare the link; nothing is dialled yet.
+
+        Args:
+            on_interval: called with the seconds between samples that the server wants.
         """
         self._gateway_url = gateway_url
         self._credentials = credentials
@@ -85,7 +87,7 @@ class Connection:
         self._sleep = sleep
         self._monotonic = monotonic
         self._wake = asyncio.Event()
-        self._good_at = monotonic()  # start, or end of the last good connection
+        self._good_at = self._welcomed_at = monotonic()
         self._superseded = 0
         self.link = Link(since_us=now_us())
 
@@ -106,16 +108,10 @@ class Connection:
             asked_us = self._clock.steady_us()
             welcome = await authenticate(channel, self._credentials, self._spool.boot, self._spool.states())
             self._welcomed(welcome, asked_us)
-            connected_at = self._monotonic()
-            try:
-                await Session(channel, self._spool, self._clock, self._wake, self._acked).run()
-            finally:
-                self._good_at = self._monotonic()
-                if self._good_at - connected_at > SETTLED_AFTER_S:
-                    self._superseded = 0
+            await Session(channel, self._spool, self._clock, self._wake, self._acked).run()
 
     def _welcomed(self, welcome: Welcome, asked_us: int) -> None:
-        self._backoff.reset()
+        self._welcomed_at = self._monotonic()
         self._clock.observe(asked_us, welcome.at)
         for stream in welcome.streams:
             self._spool.acknowledge(stream.boot, stream.last_seq)
@@ -124,7 +120,12 @@ class Connection:
         log.info("connected gateway=%s epoch=%d", self._gateway_url, welcome.epoch)
 
     def _acked(self) -> None:
+        """Call the connection good: not a Welcome proves that, only a frame that was stored."""
         self.link.last_ack_us = now_us()
+        self._backoff.reset()
+        self._good_at = self._monotonic()
+        if self._good_at - self._welcomed_at > SETTLED_AFTER_S:
+            self._superseded = 0
 
     def _after(self, error: LinkError) -> float:
         """Show why the link is down and return the seconds until the next dial."""

@@ -16,14 +16,9 @@ ENROL_PATH = "/api/v1/enrolment"
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 MAX_ANSWER_BYTES = 64 * 1024  # an enrolment's answer has under two
 
-# What the person at the device can do about the server's codes.
+# What the person at the device can do, where the server's own words do not say it.
 _ADVICE = {
-    "token_unknown": "copy the command from the enrolment page again",
-    "token_expired": "make a new token on the enrolment page",
-    "token_used_up": "make a new token on the enrolment page",
-    "token_revoked": "make a new token on the enrolment page",
     "foreign_token": "leave --site and --tier out, or make a token for them",
-    "key_known": "this device's key is enrolled already; use the --home of that enrolment, or a new one",
     "name_taken": "choose another --name",
     "malformed": "check --name, --site and --device-type, and that agent and server are of one release",
     "throttled": "wait a minute and run the same command again",
@@ -37,7 +32,9 @@ class Server:
     """One server at one address. Redirects are not followed: a token goes where the operator said."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Args:
+        """Prepare to talk; nothing is sent yet.
+
+        Args:
             url: http:// or https:// address, with or without a path in front of /api.
             transport: how requests travel, the network by default.
 
@@ -126,8 +123,9 @@ class Server:
                 answer = _Refusal("too_large", "the request is too large")
             else:
                 return self._no_muster(f"answers {status} to the enrolment, and does not say why")
-        advice = _ADVICE.get(answer.code, "ask the operator of the server")
-        return EnrolmentRefused(f"{self.url} refused: {answer.detail.rstrip('.')} ({answer.code}); {advice}")
+        reason = f"{self.url} refused: {answer.detail.rstrip('.')} ({answer.code})"
+        advice = _ADVICE.get(answer.code)
+        return EnrolmentRefused(f"{reason}; {advice}" if advice else reason)
 
     def _document(self, content: bytes, kind: type[_Document]) -> _Document:
         try:

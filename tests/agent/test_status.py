@@ -65,7 +65,7 @@ async def test_a_frozen_agents_status_is_called_stale(
             await asyncio.sleep(0.2)
     code, document = ask(home, capsys)
     assert code == NotRunning.exit_code
-    assert document["age_ms"] > 5_000  # type: ignore[operator]
+    assert document["age_ms"] > 5_000
     assert main(["status", "--home", str(home.path)]) == NotRunning.exit_code
     assert "s old" in capsys.readouterr().out
 

@@ -65,8 +65,12 @@ def test_the_first_sign_in_is_shown_once(product: Product) -> None:
 def test_a_second_supervisor_is_told_who_is_there(product: Product) -> None:
     second = subprocess.run(
         [sys.executable, "manage.py", "up", "--port", str(product.port)],
-        cwd=ROOT, env=product.environment, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=product.environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
 
     assert second.returncode == 1
     [line] = second.stderr.splitlines()
@@ -76,9 +80,12 @@ def test_a_second_supervisor_is_told_who_is_there(product: Product) -> None:
 def test_a_busy_port_is_one_clear_line(product: Product, tmp_path: Path) -> None:
     second = subprocess.run(
         [sys.executable, "manage.py", "up", "--port", str(product.port)],
-        cwd=ROOT, env=product.environment | {"MUSTER_DATA_DIR": str(tmp_path / "other")},
-        capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=product.environment | {"MUSTER_DATA_DIR": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
 
     assert second.returncode == 1
     assert re.fullmatch(rf"Port {product.port} of 127\.0\.0\.1.*--port N.*\n", second.stderr)
@@ -97,8 +104,9 @@ def test_a_killed_child_is_shown_and_replaced(product: Product, name: str, needl
     wait_until(lambda: f"{name} was ended by signal 9, restarting in" in product.log, seconds=5, what="the line")
     wait_until(
         lambda: set(product.processes(needle)) - set(running) if needle else valkey_of(product) not in [0, *running],
-        seconds=20, what=f"another {name}",
-    )  # fmt: skip
+        seconds=20,
+        what=f"another {name}",
+    )
     if name == "gateway":
         wait_until(lambda: healthy_since(product, before) == 7, seconds=20, what="every device back")
 
@@ -146,8 +154,11 @@ def test_an_interrupt_in_the_middle_of_a_start_leaves_nothing(product: Product, 
     with (var / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(free_port_pair())],
-            cwd=ROOT, env=product.environment | {"MUSTER_DATA_DIR": str(var)}, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=product.environment | {"MUSTER_DATA_DIR": str(var)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     interrupted = Product(var, 0, process)
     wait_until(lambda: interrupted.processes("prepare"), seconds=60, what="prepare")
     process.send_signal(signal.SIGINT)
