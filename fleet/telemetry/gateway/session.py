@@ -30,6 +30,7 @@ from muster.wire.versions import MINOR, OLDEST_MINOR
 
 log = structlog.get_logger(__name__)
 
+ABNORMAL = 1006  # the connection ended without a close frame (RFC 6455, 7.1.5)
 OFFERED = list(range(OLDEST_MINOR, MINOR + 1))
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -140,7 +141,7 @@ class Session:
     async def _expect_connect(self) -> None:
         event = await self._receive()
         if event["type"] != "websocket.connect":
-            raise Disconnected(event.get("code", 1006))
+            raise Disconnected(event.get("code", ABNORMAL))
         await self._send_event({"type": "websocket.accept"})
 
     async def _hello(self) -> Hello:
@@ -172,9 +173,7 @@ class Session:
             ends = await asyncio.gather(*tasks, return_exceptions=True)
         if self._ended.done():
             raise self._ended.result()
-        raise next(
-            end for end in ends if isinstance(end, BaseException) and not isinstance(end, asyncio.CancelledError)
-        )
+        raise next(end for end in ends if isinstance(end, Exception))  # a cancelled task's end is no Exception
 
     async def _read_all(self) -> None:
         while True:
@@ -219,7 +218,7 @@ class Session:
     async def _read(self) -> tuple[Message, int]:
         event = await self._receive()
         if event["type"] == "websocket.disconnect":
-            raise Disconnected(event.get("code", 1006))
+            raise Disconnected(event.get("code", ABNORMAL))
         data = event.get("bytes")
         if data is None:
             raise Closing(messages.CLOSE_MALFORMED, "a text message")
@@ -244,16 +243,17 @@ class Session:
                 await self._send_event({"type": "websocket.send", "bytes": data})
         except TimeoutError as error:
             raise Closing(messages.CLOSE_SLOW, "the other end does not read") from error
+        except OSError as error:  # what the server raises for a peer that is gone
+            raise Disconnected(ABNORMAL) from error
 
     async def _farewell(self, end: Closing) -> None:
         """Say why, then close; a peer that does not read is not waited for."""
+        reason = end.reason.encode()[: limits.MAX_REASON_BYTES].decode(errors="ignore")
         try:
-            if end.code != messages.CLOSE_SLOW:
-                await self._send(Bye(end.code, end.reason[: limits.MAX_REASON]))
+            await self._send(Bye(end.code, reason))
             async with asyncio.timeout(limits.SEND_TIMEOUT_S):
-                event = {"type": "websocket.close", "code": end.code, "reason": end.reason[: limits.MAX_REASON]}
-                await self._send_event(event)
-        except (Closing, OSError, TimeoutError, RuntimeError) as error:
+                await self._send_event({"type": "websocket.close", "code": end.code, "reason": reason})
+        except (Closing, Disconnected, OSError, RuntimeError) as error:
             # The peer vanished between the decision and the Bye; the server drops the transport.
             log.debug("gateway.farewell_unheard", error=type(error).__name__)
 

@@ -38,6 +38,7 @@ ATTACKS: dict[str, tuple[int, Callable[[Line], Any]]] = {
     "empty": (messages.CLOSE_MALFORMED, lambda line: b""),
     "text": (messages.CLOSE_MALFORMED, lambda line: "hello"),
     "unknown type": (messages.CLOSE_MALFORMED, lambda line: envelope(type="shutdown")),
+    "unknown type whose name is long": (messages.CLOSE_MALFORMED, lambda line: envelope(type="閘" * 500)),
     "unknown field": (messages.CLOSE_MALFORMED, lambda line: envelope(body={"sent_at": 1, "root": True})),
     "body of another type": (messages.CLOSE_MALFORMED, lambda line: envelope(body=[1, 2, 3])),
     "deep nesting": (messages.CLOSE_MALFORMED, lambda line: b"\x91" * 100_000),
