@@ -1,15 +1,11 @@
-"""Checks and decisions on frames: what is well formed, what is stored, what is refused."""
+"""Decisions on frames: what is stored, what is known already, what is refused."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from muster.wire.messages import Frame, Sample
-
-INT4_MAX = 2**31 - 1
-INT8_MAX = 2**63 - 1
 
 Row = tuple[int, int, int, int, int, float, int, float, int | None, float | None, float | None]
 
@@ -102,29 +98,6 @@ class Plan:
     stale: list[Incoming] = field(default_factory=list)
     known: list[tuple[Incoming, int, int]] = field(default_factory=list)  # frame, acked sequence, refused samples
     fresh: list[tuple[Incoming, list[Sample]]] = field(default_factory=list)
-
-
-def fault(sample: Sample) -> str | None:
-    """Return what is wrong with a reading, or None.
-
-    >>> fault(Sample(at=1, cpu=float("nan"), memory_used_bytes=0, load1=0.0))
-    'cpu'
-    """
-    if not 0 <= sample.at <= INT8_MAX:
-        return "at"
-    if not 0.0 <= sample.cpu <= 1.0:  # NaN compares false
-        return "cpu"
-    if not 0 <= sample.memory_used_bytes <= INT8_MAX:
-        return "memory_used_bytes"
-    if not (math.isfinite(sample.load1) and sample.load1 >= 0.0):
-        return "load1"
-    if sample.rtt_us is not None and not 0 <= sample.rtt_us <= INT4_MAX:
-        return "rtt_us"
-    if sample.temperature_c is not None and not math.isfinite(sample.temperature_c):
-        return "temperature_c"
-    if sample.battery is not None and not 0.0 <= sample.battery <= 1.0:
-        return "battery"
-    return None
 
 
 def plan(batch: list[Incoming], streams: dict[int, StreamRow], window: Window) -> Plan:

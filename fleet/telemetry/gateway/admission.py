@@ -1,13 +1,10 @@
 """Who may speak on a node socket: the Hello is verified, and the connection takes a new epoch."""
 
-import uuid
 from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool
 
 from fleet.registry.core.node_states import NodeState
-from fleet.telemetry.core.frames import INT8_MAX
-from fleet.telemetry.gateway import limits
 from fleet.telemetry.gateway.closing import Closing
 from fleet.telemetry.gateway.store import Connection
 from muster.canon import signatures
@@ -105,23 +102,9 @@ async def _open(
 
 def _boots(hello: Hello) -> list[str]:
     """Return the boots whose frames may come, the live one among them."""
-    if len(hello.streams) > limits.MAX_STREAMS:
-        raise Closing(messages.CLOSE_TOO_LARGE, f"more than {limits.MAX_STREAMS} streams")
-    boots = {hello.boot, *(stream.boot for stream in hello.streams)}
-    if not all(map(_canonical, [hello.node, *boots])):
-        raise Closing(messages.CLOSE_MALFORMED, "an identifier is not a UUID")
-    if not all(0 <= stream.last_seq <= INT8_MAX for stream in hello.streams):
-        raise Closing(messages.CLOSE_MALFORMED, "a sequence is out of range")
     if len(hello.agent_version) > MAX_VERSION_LENGTH or not hello.agent_version.isprintable():
         raise Closing(messages.CLOSE_MALFORMED, "the agent's version is not one")
-    return sorted(boots)
-
-
-def _canonical(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
+    return sorted({hello.boot, *(stream.boot for stream in hello.streams)})
 
 
 def _minor(hello: Hello, offered: list[int]) -> int:

@@ -6,8 +6,7 @@ SWEEP_S = 1.0  # how often silent sockets are looked for
 SEND_TIMEOUT_S = 8.0  # a peer that takes nothing for this long is not reading
 POLL_S = 2.0  # safety net under the hints: states and epochs of connected nodes
 
-MAX_REASON = 100  # characters of a close reason; a control frame holds 123 bytes (RFC 6455, 5.5)
-MAX_STREAMS = 64  # boots whose frames one spool may still hold
+MAX_REASON_BYTES = 120  # of a close reason; a control frame holds 123 behind its code (RFC 6455, 5.5)
 MAX_PONGS = 8  # unanswered pings in a socket's outbox before the peer counts as slow
 
 MAX_QUEUED_FRAMES = 20_000  # waiting for the database, all sockets together

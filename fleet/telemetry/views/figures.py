@@ -1,10 +1,12 @@
 import uuid
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from fleet.registry.models import Node
@@ -23,8 +25,7 @@ def node_figure(request: HttpRequest, uid: uuid.UUID, chart: str) -> HttpRespons
     node = get_object_or_404(visible(Node.objects.all(), request.user), uid=uid)
     if chart not in figures.NODE_CHARTS:
         return JsonResponse({"code": "not_found"}, status=404)
-    zone = local_time.zone(request.user.time_zone)
-    return _answer(figures.node_figure(node, chart, span, zone=zone, now_us=now_us()))
+    return _answer(figures.node_figure(node, chart, span, zone=_zone(), now_us=now_us()))
 
 
 @require_safe
@@ -35,8 +36,15 @@ def fleet_figure(request: HttpRequest, chart: str) -> HttpResponse:
         return _unknown_range(figures.FLEET_RANGES)
     if chart not in figures.FLEET_CHARTS:
         return JsonResponse({"code": "not_found"}, status=404)
-    zone, site = local_time.zone(request.user.time_zone), request.GET.get("site")
-    return _answer(figures.fleet_figure(request.user, chart, span, zone=zone, now_us=now_us(), site=site))
+    site = request.GET.get("site", "")
+    if not site.isprintable():  # a NUL cannot be asked of the database
+        return JsonResponse({"code": "not_found"}, status=404)
+    return _answer(figures.fleet_figure(request.user, chart, span, zone=_zone(), now_us=now_us(), site=site))
+
+
+def _zone() -> ZoneInfo:
+    """Return the person's zone, which a middleware has activated."""
+    return local_time.zone(timezone.get_current_timezone_name())
 
 
 def _span(request: HttpRequest, ranges: dict[str, timedelta], default: str) -> str | None:

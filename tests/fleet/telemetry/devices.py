@@ -41,6 +41,12 @@ class Line:
     ids: Any = field(default_factory=lambda: itertools.count(1))
     welcome: Welcome | None = None
 
+    @property
+    def answer(self) -> Welcome:
+        """The Welcome; only asked for on a line that has entered."""
+        assert self.welcome is not None
+        return self.welcome
+
     async def say(self, message: Message) -> None:
         await self.socket.send(envelope.encode(message, id=next(self.ids), at=now_us()))
 

@@ -19,7 +19,7 @@ def test_a_second_connection_supersedes_the_first(gateway: Door, device: Device)
         async with gateway.enter(device) as old, gateway.enter(device) as new:
             code, _ = await old.hear_end()
             await new.say(frame(device.boot, 1))
-            assert new.welcome.epoch > old.welcome.epoch
+            assert new.answer.epoch > old.answer.epoch
             return code, await new.hear()
 
     code, ack = asyncio.run(talk())
@@ -78,10 +78,10 @@ def test_the_welcome_is_signed_and_names_what_is_stored(gateway: Door, device: D
         async with gateway.enter(device) as line:
             await line.say(frame(device.boot, 3))
             await line.hear()
-            first = line.welcome
+            first = line.answer
         streams = [StreamState(device.boot, 5), StreamState(earlier, 9)]
         async with gateway.enter(device, streams=streams) as line:
-            return first, line.welcome
+            return first, line.answer
 
     first, second = asyncio.run(talk())
     assert first.streams == [StreamState(device.boot, 0)]

@@ -66,7 +66,7 @@ class Chart:
 
 def document(chart: Chart, zone: ZoneInfo) -> dict[str, Any]:
     """Return a chart as plotly's `{data, layout}`, times on the wall clock of `zone`."""
-    import plotly.graph_objects as go
+    import plotly.graph_objects as go  # about a second of CPU: only a process that draws pays it
 
     layout: dict[str, Any] = {
         "xaxis": {"range": [local_time.iso(moment, zone) for moment in chart.span_us]},

@@ -1,0 +1,8 @@
+"""Runs every benchmark: `python -m bench`."""
+
+import runpy
+
+BENCHMARKS = ("gateway",)
+
+for name in BENCHMARKS:
+    runpy.run_module(f"bench.{name}", run_name="__main__")
