@@ -14,7 +14,9 @@ from fleet.trust.models import User
 
 def zones() -> list[tuple[str, str]]:
     """Return every zone that people live in, without the database's links and historical names."""
-    places = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/")))
+    places = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/"))
+    )
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 

@@ -45,7 +45,9 @@ def extract(root: Path) -> list[Text]:
         if path.suffix == ".html":
             source = templatize(source, origin=str(path))
         name = path.relative_to(root).as_posix()
-        for _line, function, arguments, _comments in extract_python(BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}):
+        for _line, function, arguments, _comments in extract_python(
+            BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}
+        ):
             text = _text(function, arguments)
             if text is not None:
                 known = found.setdefault((text.context, text.singular), text)

@@ -97,11 +97,15 @@ def decide(request: HttpRequest) -> HttpResponse:
 def qr(text: str) -> SafeString:
     """Return a QR code as SVG, dark on light in both themes so that every camera reads it."""
     code = segno.make(text, error="l", micro=False)
-    svg = code.svg_inline(scale=3, border=2, dark="#12161a", light="#ffffff", omitsize=True, title=_("QR code with the same command"))
+    svg = code.svg_inline(
+        scale=3, border=2, dark="#12161a", light="#ffffff", omitsize=True, title=_("QR code with the same command")
+    )
     return mark_safe(svg)  # noqa: S308 (segno writes shapes only; the text itself is not in it)
 
 
-def _page(request: HttpRequest, *, template: str = "registry/enrolment.html", status: int = 200, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, *, template: str = "registry/enrolment.html", status: int = 200, **more: Any
+) -> HttpResponse:
     user = person(request)
     context = {
         "may_operate": can_anywhere(user, Verb.OPERATE),
