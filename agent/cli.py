@@ -16,6 +16,15 @@ from muster import __version__
 
 TIERS = ("terminal", "edge", "cloud")
 
+EXIT_CODES = """\
+exit codes:
+  0 done             4 already enrolled     8 not a Muster server
+  1 other            5 folder unusable      9 server's key not proved
+  2 bad argument     6 agent runs already  10 enrolment refused
+  3 not enrolled     7 server unreachable  11 status: not running
+                                           12 status: not connected
+"""
+
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -29,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"muster-agent: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("muster-agent: interrupted; nothing was changed\n")
+        sys.stderr.write("muster-agent: interrupted\n")
         return 130
     return code
 
@@ -89,7 +98,12 @@ def _data_dir(path: Path | None) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="muster-agent", description="The device's side of Muster.")
+    parser = argparse.ArgumentParser(
+        prog="muster-agent",
+        description="The device's side of Muster.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"muster-agent {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_enrol(commands)

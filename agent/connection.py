@@ -48,7 +48,11 @@ class Outlook:
 
 
 _REFUSALS = {
-    CLOSE_NOT_ACTIVE: Outlook(status.WAITING, NOT_ACTIVE_DELAY_S, "an operator has to approve or release this node"),
+    CLOSE_NOT_ACTIVE: Outlook(
+        status.WAITING,
+        NOT_ACTIVE_DELAY_S,
+        "it begins once an operator approves or releases it; a retired node enrols anew",
+    ),
     CLOSE_UNAUTHENTICATED: Outlook(status.REFUSED, HOPELESS_DELAY_S, "ask the operator, or enrol this device anew"),
     CLOSE_VERSION: Outlook(status.REFUSED, HOPELESS_DELAY_S, "install the agent that this server serves"),
 }
@@ -69,8 +73,10 @@ class Connection:
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Args:
-        on_interval: called with the seconds between samples that the server wants.
+        """Prepare the link; nothing is dialled yet.
+
+        Args:
+            on_interval: called with the seconds between samples that the server wants.
         """
         self._gateway_url = gateway_url
         self._credentials = credentials
@@ -81,7 +87,7 @@ class Connection:
         self._sleep = sleep
         self._monotonic = monotonic
         self._wake = asyncio.Event()
-        self._good_at = monotonic()  # start, or end of the last good connection
+        self._good_at = self._welcomed_at = monotonic()
         self._superseded = 0
         self.link = Link(since_us=now_us())
 
@@ -102,16 +108,10 @@ class Connection:
             asked_us = self._clock.steady_us()
             welcome = await authenticate(channel, self._credentials, self._spool.boot, self._spool.states())
             self._welcomed(welcome, asked_us)
-            connected_at = self._monotonic()
-            try:
-                await Session(channel, self._spool, self._clock, self._wake, self._acked).run()
-            finally:
-                self._good_at = self._monotonic()
-                if self._good_at - connected_at > SETTLED_AFTER_S:
-                    self._superseded = 0
+            await Session(channel, self._spool, self._clock, self._wake, self._acked).run()
 
     def _welcomed(self, welcome: Welcome, asked_us: int) -> None:
-        self._backoff.reset()
+        self._welcomed_at = self._monotonic()
         self._clock.observe(asked_us, welcome.at)
         for stream in welcome.streams:
             self._spool.acknowledge(stream.boot, stream.last_seq)
@@ -120,7 +120,12 @@ class Connection:
         log.info("connected gateway=%s epoch=%d", self._gateway_url, welcome.epoch)
 
     def _acked(self) -> None:
+        """Call the connection good: not a Welcome proves that, only a frame that was stored."""
         self.link.last_ack_us = now_us()
+        self._backoff.reset()
+        self._good_at = self._monotonic()
+        if self._good_at - self._welcomed_at > SETTLED_AFTER_S:
+            self._superseded = 0
 
     def _after(self, error: LinkError) -> float:
         """Show why the link is down and return the seconds until the next dial."""

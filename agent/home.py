@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,9 +106,10 @@ class Home:
             return True
 
     def forget_folder(self) -> None:
-        """Remove the folder of an enrolment that came to nothing."""
+        """Remove the folder of an enrolment that came to nothing, unless something is in it."""
         (self.path / "lock").unlink(missing_ok=True)
-        self.path.rmdir()
+        with suppress(OSError):
+            self.path.rmdir()
 
     def _refuse_strangers(self) -> None:
         strangers = sorted({entry.name for entry in self.path.iterdir() if not entry.name.startswith(".")} - _NAMES)

@@ -1,6 +1,5 @@
 """The server's enrolment interface over HTTP, with its failures in words."""
 
-from json import JSONDecodeError
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,15 +16,12 @@ ENROL_PATH = "/api/v1/enrolment"
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 MAX_ANSWER_BYTES = 64 * 1024  # an enrolment's answer has under two
 
-# What the person at the device can do about the server's codes.
+# What the person at the device can do, where the server's own words do not say it.
 _ADVICE = {
-    "token_unknown": "copy the command from the enrolment page again",
-    "token_expired": "make a new token on the enrolment page",
-    "token_used_up": "make a new token on the enrolment page",
-    "token_revoked": "make a new token on the enrolment page",
     "foreign_token": "leave --site and --tier out, or make a token for them",
-    "key_known": "this device's key is enrolled already; use the --home of that enrolment, or a new one",
     "name_taken": "choose another --name",
+    "malformed": "check --name, --site and --device-type, and that agent and server are of one release",
+    "throttled": "wait a minute and run the same command again",
     "too_large": "shorten --name and --device-type",
 }
 
@@ -36,7 +32,9 @@ class Server:
     """One server at one address. Redirects are not followed: a token goes where the operator said."""
 
     def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
-        """Args:
+        """Prepare to talk; nothing is sent yet.
+
+        Args:
             url: http:// or https:// address, with or without a path in front of /api.
             transport: how requests travel, the network by default.
 
@@ -59,7 +57,10 @@ class Server:
 
     def hello(self, nonce: str) -> ServerHello:
         """Return who the server says it is, for this nonce; nothing is verified here."""
-        status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        try:
+            status, content = self._send(self._client.build_request("GET", HELLO_PATH, params={"nonce": nonce}))
+        except _Garbled as error:
+            raise self._no_muster("does not speak HTTP") from error
         if status != httpx.codes.OK:
             raise self._no_muster(f"answers {status} to the question who it is")
         return self._document(content, ServerHello)
@@ -93,7 +94,7 @@ class Server:
         except httpx.TimeoutException as error:
             raise self._unreachable(f"took the connection but did not answer within {TIMEOUT.read:g} s") from error
         except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            raise self._no_muster(f"does not speak HTTP ({error})") from error
+            raise _Garbled(f"{self.url} broke off in its answer ({error})") from error
         except httpx.TransportError as error:
             raise self._unreachable(f"cannot be reached ({error})") from error
         self._refuse_elsewhere(response)
@@ -117,13 +118,14 @@ class Server:
     def _refusal(self, status: int, content: bytes) -> EnrolmentRefused | NotAMusterServer:
         try:
             answer = msgspec.json.decode(content, type=_Refusal)
-        except (msgspec.DecodeError, JSONDecodeError):
+        except msgspec.DecodeError:
             if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
                 answer = _Refusal("too_large", "the request is too large")
             else:
                 return self._no_muster(f"answers {status} to the enrolment, and does not say why")
-        advice = _ADVICE.get(answer.code, "ask the operator of the server")
-        return EnrolmentRefused(f"{self.url} refused: {answer.detail.rstrip('.')} ({answer.code}); {advice}")
+        reason = f"{self.url} refused: {answer.detail.rstrip('.')} ({answer.code})"
+        advice = _ADVICE.get(answer.code)
+        return EnrolmentRefused(f"{reason}; {advice}" if advice else reason)
 
     def _document(self, content: bytes, kind: type[_Document]) -> _Document:
         try:
@@ -138,16 +140,26 @@ class Server:
         return NotAMusterServer(f"{self.url} {what}; check --server")
 
 
+class _Garbled(ServerUnreachable):
+    """No HTTP came back: what answers never speaks it, or the connection broke."""
+
+
 class _Refusal(msgspec.Struct, frozen=True):
     code: str
     detail: str
 
 
 def _checked(url: str) -> str:
-    parts = urlsplit(url)
+    """Return the address without a slash at its end.
+
+    Raises:
+        Usage: it is none.
+    """
     try:
+        parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
+        httpx.URL(url).host.encode("idna")  # labels that no resolver takes
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or parts.query or parts.fragment or parts.username:
         raise Usage(f"--server {url!r} is no address; write it as http://host:port or https://host")

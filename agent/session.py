@@ -57,9 +57,11 @@ class Session:
         wake: asyncio.Event,
         on_ack: Callable[[], None],
     ) -> None:
-        """Args:
-        wake: set by whoever appends to the spool.
-        on_ack: called for every acknowledgement.
+        """Prepare a session.
+
+        Args:
+            wake: set by whoever appends to the spool.
+            on_ack: called for every acknowledgement.
         """
         self._channel = channel
         self._spool = spool

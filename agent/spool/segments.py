@@ -1,12 +1,14 @@
 """Append-only files of records: one boot has one or more, the newest is being written."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from agent.spool import records
 
 _SUFFIX = ".frames"
+_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{12,}\.frames")
 
 
 @dataclass
@@ -67,10 +69,10 @@ class SegmentWriter:
 def recover(folder: Path) -> list[Segment]:
     """Return the segments of earlier boots, oldest first, with their torn ends cut off.
 
-    A file without one whole record is removed.
+    A file without one whole record is removed; one whose name is not ours is left alone.
     """
     found = []
-    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+    for path in sorted(path for path in folder.glob(f"*{_SUFFIX}") if _NAME.fullmatch(path.name)):
         segment = _recover_one(path)
         if segment is None:
             path.unlink()

@@ -71,7 +71,7 @@ class Postgres:
             f"CREATE DATABASE {ROLE} OWNER {ROLE}\n",
         )  # fmt: skip
         if dict(self.options).get("fsync") != "off":
-            self._run("initdb", "--sync-only", f"--pgdata={new}")
+            self._run("initdb", "--sync-only", "--sync-method=syncfs", f"--pgdata={new}")
         new.rename(self.data)
 
     def command(self) -> Command:

@@ -4,10 +4,12 @@ As an ordinary user all is under the data directory: `servers/` holds the data
 and the sockets, and the binaries run from inside their wheels. As root the
 servers run as `nobody`; where `nobody` may not enter, the same things go to
 `/var/lib/muster/<first 12 hex digits of the SHA-256 of the data directory's
-path>`, and `servers` is a link to it. A folder there that no link points at is
-the remains of a deleted data directory: it is moved aside, never reused.
+path>`, and `servers` is a link to it; programs that it cannot reach are copied to
+`/var/lib/muster/wheels`. A folder there that no link points at is the remains of
+a deleted data directory: it is moved aside, never reused.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -48,7 +50,7 @@ def settle(data_dir: Path, outside: Path = OUTSIDE) -> Place:
     postgres_bin, valkey_server = find_binaries()
     home = _settle_home(data_dir, account, outside)
     if account is not None:
-        postgres_bin, valkey_server = _reachable(postgres_bin, valkey_server, account, home)
+        postgres_bin, valkey_server = _reachable(postgres_bin, valkey_server, account, outside / "wheels")
     return Place(home, _settle_sockets(home, account), postgres_bin, valkey_server, account)
 
 
@@ -111,50 +113,55 @@ def _private(folder: Path, account: Account | None) -> Path:
     owner = os.geteuid() if account is None else account.uid
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
-        raise ServerError(f"{folder} belongs to somebody else. Remove it, or set MUSTER_DATA_DIR to another folder.")
+        raise ServerError(f"{folder} belongs to somebody else. Start as its owner, or set MUSTER_DATA_DIR.")
     folder.chmod(0o700)
     if account is not None:
         account.own(folder)
     return folder
 
 
-def _reachable(postgres_bin: Path, valkey_server: Path, account: Account, home: Path) -> tuple[Path, Path]:
-    """Return programs that the account can run: the wheels' own, or copies under `home`."""
+def _reachable(postgres_bin: Path, valkey_server: Path, account: Account, copies: Path) -> tuple[Path, Path]:
+    """Return programs that the account can run: the wheels' own, or copies that all data directories share."""
     if not account.can_run(postgres_bin / "postgres"):
-        postgres_bin = _copy_postgres(postgres_bin, home)
+        postgres_bin = _copy_postgres(postgres_bin, copies)
     if not account.can_run(valkey_server):
-        target = home / "wheels" / f"valkey-server-{_stamp(valkey_server)}"
-        if not target.exists():
-            _place(target, lambda new: shutil.copy2(valkey_server, new))
-        valkey_server = target
+        copied = copies / f"valkey-{_stamp(valkey_server)}"
+        _copy(copied, lambda new: shutil.copy2(valkey_server, new / valkey_server.name))
+        valkey_server = copied / valkey_server.name
     return postgres_bin, valkey_server
 
 
-def _copy_postgres(postgres_bin: Path, home: Path) -> Path:
+def _copy_postgres(postgres_bin: Path, copies: Path) -> Path:
     """Copy PostgreSQL with the layout of its wheel: its programs find their libraries beside the package."""
-    package = postgres_bin.parent.parent
-    target = home / "wheels" / f"postgres-{_stamp(postgres_bin / 'postgres')}"
+    install = postgres_bin.parent
+    package = install.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    copied = copies / f"postgres-{_stamp(postgres_bin / 'postgres')}"
 
-    def copy(new: Path) -> None:
+    def fill(new: Path) -> None:
         for part in ("bin", "lib", "share"):
-            source = postgres_bin.parent / part
-            shutil.copytree(source, new / package.name / postgres_bin.parent.name / part, symlinks=True)
-        libraries = package.with_name(f"{package.name}.libs")
+            shutil.copytree(install / part, new / package.name / install.name / part, symlinks=True)
         if libraries.is_dir():
             shutil.copytree(libraries, new / libraries.name)
 
-    if not target.exists():
-        _place(target, copy)
-    return target / package.name / postgres_bin.parent.name / "bin"
+    _copy(copied, fill)
+    return copied / package.name / install.name / postgres_bin.name
 
 
-def _place(target: Path, copy: Callable[[Path], object]) -> None:
-    """Let `copy` fill a new path and give it its name at the end, so that nothing half copied is ever run."""
-    new = target.with_name(f"{target.name}.new")
-    target.parent.mkdir(mode=0o755, exist_ok=True)
-    shutil.rmtree(new, ignore_errors=True)
-    copy(new)
-    new.rename(target)
+def _copy(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` fill a new folder and give it its name at the end; of two that do so at once, the first wins."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    new.chmod(0o755)
+    fill(new)
+    try:
+        new.rename(folder)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        shutil.rmtree(new)
 
 
 def _stamp(program: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 START_TIME_FIELD = 19  # of /proc/<pid>/stat behind the command's closing bracket; counted in ticks since the boot
-POLL_S = 0.02
+POLL_S = 0.005
+KILL_TIMEOUT_S = 1.0  # only a process that waits for a broken disk takes longer
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ def signal_one(pid: int, number: signal.Signals) -> None:
 
 
 def kill_session(session: int) -> None:
-    """Kill every process of a session."""
-    for pid in in_session(session):
-        signal_one(pid, signal.SIGKILL)
+    """Kill every process of a session, and return when the kernel has taken them away."""
+    deadline = time.monotonic() + KILL_TIMEOUT_S
+    while (members := list(in_session(session))) and time.monotonic() < deadline:
+        for pid in members:
+            signal_one(pid, signal.SIGKILL)
+        time.sleep(POLL_S)
 
 
 def wait_gone(identity: Identity, timeout_s: float) -> bool:

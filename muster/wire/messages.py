@@ -22,7 +22,7 @@ from msgspec import Meta
 from muster.canon.signatures import Signature
 
 MAX_FRAME_SAMPLES = 600
-MAX_STREAMS = 256  # boots named in one Hello; a device keeps no more of them
+MAX_STREAMS = 64  # boots named in one Hello; a device keeps no more of them
 MAX_MESSAGE_BYTES = 1 << 20
 NONCE_BYTES = 32
 
@@ -91,7 +91,7 @@ class Hello(Message):
     boot: Uuid
     nonce: Nonce  # answered in the Welcome
     minors: Minors
-    agent_version: Annotated[str, Meta(max_length=64)]
+    agent_version: Annotated[str, Meta(max_length=32)]
     streams: Streams
     signature: Signature
 

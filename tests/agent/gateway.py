@@ -28,6 +28,7 @@ class Gateway:
         refuse: (code, reason) to say instead of a Welcome.
         acking: whether frames are acknowledged.
         answering: whether anything is answered after the Welcome.
+        instead_of_answer: bytes or text to send in place of every Ack and Pong.
         bodies: encoded body of every stored frame, by boot and sequence.
         repeated: frames that came a second time with other bytes.
     """
@@ -39,7 +40,7 @@ class Gateway:
     refuse: tuple[int, str] | None = None
     acking: bool = True
     answering: bool = True
-    instead_of_ack: bytes | str | None = None
+    instead_of_answer: bytes | str | None = None
     epoch: int = 0
     port: int = 0
     hellos: list[Hello] = field(default_factory=list)
@@ -146,12 +147,14 @@ class _Conversation:
         if stored.get(frame.seq, body) != body:
             self.gateway.repeated.append((frame.boot, frame.seq))
         stored[frame.seq] = body
-        if self.gateway.instead_of_ack is not None:
-            await self.socket.send(self.gateway.instead_of_ack)
+        if self.gateway.instead_of_answer is not None:
+            await self.socket.send(self.gateway.instead_of_answer)
         elif self.gateway.acking and self.gateway.answering:
             await self.send(Ack(frame.boot, self.gateway.acked(frame.boot)))
 
     async def _ping(self, ping: Ping) -> None:
         self.gateway.pings.append(ping)
-        if self.gateway.answering:
+        if self.gateway.instead_of_answer is not None:
+            await self.socket.send(self.gateway.instead_of_answer)
+        elif self.gateway.answering:
             await self.send(Pong(ping.sent_at, self.gateway.now_us()))

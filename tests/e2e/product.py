@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -58,8 +57,6 @@ class Product:
     var: Path
     port: int
     process: subprocess.Popen[bytes]
-    username: str = "e2e-operator"
-    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     @property
     def url(self) -> str:
@@ -77,8 +74,12 @@ class Product:
         """Run a command as an operator would in a second terminal."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -108,13 +109,17 @@ def start_product(var: Path, port: int, *arguments: str) -> Product:
     with (var / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--host", "127.0.0.1", "--port", str(port), *arguments],
-            cwd=ROOT, env=clean_environment() | {"MUSTER_DATA_DIR": str(var)}, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=clean_environment() | {"MUSTER_DATA_DIR": str(var)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     product = Product(var, port, process)
     wait_until(
         lambda: process.poll() is not None or re.search(r"http://127\.0\.0\.1:\d+", product.log),
-        seconds=START_LIMIT_S, what="manage.py up",
-    )  # fmt: skip
+        seconds=START_LIMIT_S,
+        what="manage.py up",
+    )
     assert process.poll() is None, product.log
     return product
 
@@ -149,12 +154,16 @@ class Device:
         log = (self.home.parent / f"{self.name}.log").open("ab")
         self.process = subprocess.Popen(
             [self.environment / "bin" / "muster-agent", "run"],
-            cwd=self.environment, env=self.variables, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=self.environment,
+            env=self.variables,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
 
     @property
-    def status(self) -> dict:
-        return json.loads(self.shell("muster-agent status --json").stdout)
+    def acknowledged(self) -> dict[str, int]:
+        """Return, for each boot, the last sequence that this device knows to be stored."""
+        return json.loads((self.home / "spool" / "acked.json").read_text())
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chromium import launched
+from tests.chromium import launched
 from tests.e2e.product import Device, Product, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(420)]
@@ -24,7 +24,7 @@ RETURN_LIMIT_S = 5
 @pytest.fixture(scope="module")
 def devices(product: Product, device_environment: Path, short_folder: Path) -> Iterator[list[Device]]:
     """Three devices, each enrolled with the command that a token hands out."""
-    product.manage("create_site", "--path", "north", "--name", "North")
+    product.manage("create_site", "north", "--name", "North")
     wanted = [("term-1", "terminal"), ("term-2", "terminal"), ("edge-1", "edge")]
     devices = []
     for name, tier in wanted:
@@ -45,14 +45,12 @@ def devices(product: Product, device_environment: Path, short_folder: Path) -> I
 @pytest.fixture(scope="module")
 def page(product: Product) -> Iterator[Page]:
     """A signed-in operator's browser."""
-    product.manage(
-        "create_user", "--username", product.username, "--password", product.password, "--grant", "north=operator"
-    )
+    account = json.loads(product.manage("create_user", "watcher", "--grant", "north=operator", "--json"))
     with launched() as browser:
         page = browser.new_page()
         page.goto(f"{product.url}/sign-in")
-        page.get_by_label("User name").fill(product.username)
-        page.get_by_label("Password").fill(product.password)
+        page.get_by_label("Username").fill(account["username"])
+        page.get_by_label("Password").fill(account["password"])
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         yield page
@@ -126,17 +124,20 @@ def test_a_killed_gateway_loses_no_acknowledged_sample(product: Product, devices
     for device in devices:
         wait_until(
             lambda device=device: stored(product, device) > before[device.name] + 3,
-            seconds=30, what=f"{device.name} stored again",
-        )  # fmt: skip
+            seconds=30,
+            what=f"{device.name} stored again",
+        )
 
     for device in devices:
-        for boot, acked in device.status["acked"].items():
-            key, _ = node_of(product, device)
+        key, _ = node_of(product, device)
+        for boot, acked in device.acknowledged.items():
             sequences = product.rows(
                 "SELECT s.seq, count(*) FROM telemetry_sample s JOIN telemetry_stream t ON t.id = s.stream "
                 "WHERE t.node_id = %s AND t.boot = %s AND s.seq <= %s GROUP BY s.seq ORDER BY s.seq",
-                key, boot, acked,
-            )  # fmt: skip
+                key,
+                boot,
+                acked,
+            )
             assert [seq for seq, _ in sequences] == list(range(1, acked + 1)), (
                 f"{device.name}: an acknowledged frame is gone"
             )
@@ -159,7 +160,7 @@ def test_a_one_use_token_used_by_twelve_devices_at_once_lets_one_in(
                 cwd=device_environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            )
         )
     codes = [attempt.wait(60) for attempt in attempts]
 
