@@ -20,7 +20,7 @@ def zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 
-class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
+class PreferencesForm(forms.ModelForm):
     """How a person wants to see the pages."""
 
     language = forms.ChoiceField(
@@ -34,7 +34,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         labels = {"theme": _("Theme"), "density": _("Density"), "shortcuts": _("Single-key shortcuts")}
 
 
-class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
+class ThemeForm(forms.ModelForm):
     """The theme alone, from the top bar."""
 
     class Meta:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -53,11 +54,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def cookies(web: web_process.Web, browser: Browser) -> Callable[[str], list[dict]]:
+def cookies(web: web_process.Web, browser: Browser) -> Callable[[str], list[Any]]:
     """Sign a person in once and return their cookies."""
-    known: dict[str, list[dict]] = {}
+    known: dict[str, list[Any]] = {}
 
-    def sign_in(username: str) -> list[dict]:
+    def sign_in(username: str) -> list[Any]:
         if username not in known:
             context = browser.new_context()
             page = context.new_page()

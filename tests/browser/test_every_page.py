@@ -1,4 +1,4 @@
-"""Every page, in both themes, on desk and phone: accessible, silent, inside its policy, and drawn for people to look at."""
+"""Every page, in both themes, on desk and phone: accessible, silent, inside its policy, and drawn to be looked at."""
 
 from pathlib import Path
 

@@ -140,7 +140,7 @@ def _problem(request: HttpRequest, action: Action, number: int) -> str:
         return _("No device was chosen, or they were decided meanwhile.")
     form = ReasonForm(request.POST, needs_reason=action is Action.REFUSE)
     if not form.is_valid():
-        return " ".join(form.errors.get("reason", []))
+        return form.problem()
     if number > TYPED_ABOVE and request.POST.get("typed_count", "").strip() != str(number):
         return _("Type %(number)d to confirm a decision about %(number)d devices.") % {"number": number}
     return ""

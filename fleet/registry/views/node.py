@@ -116,7 +116,7 @@ def act(request: HttpRequest, uid: uuid.UUID, action: str) -> HttpResponse:
     require(person(request), NEEDED[Action(action)], found)
     form = ReasonForm(request.POST, needs_reason=action != Action.APPROVE)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors.get("reason", [])))
+        messages.error(request, form.problem())
         return redirect("node", uid=uid)
     try:
         services.move(found, Action(action), actor=actor(request), reason=form.cleaned_data["reason"])
