@@ -1,6 +1,6 @@
 """REST, version 1: each app's routes, and the schema that describes them."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from fleet.trust.api.not_found import NotFoundView
@@ -10,6 +10,10 @@ urlpatterns = [
     path("", include("fleet.registry.api.urls")),
     path("", include("fleet.telemetry.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"), name="api-docs"),
-    path("<path:rest>", NotFoundView.as_view()),
+    path(
+        "docs",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
+        name="api-docs",
+    ),
+    re_path(r"(?s:.)", NotFoundView.as_view()),  # everything else, line breaks included
 ]

@@ -26,6 +26,7 @@ def settings(options: Options, servers: list[Server], environ: Mapping[str, str]
     own = {
         "MUSTER_PUBLIC_URL": public,
         "MUSTER_GATEWAY_URL": f"ws://{_authority(options.host, options.gateway_port)}",
+        "MUSTER_WORKERS": str(int(options.workers)),
         "MUSTER_ALLOWED_HOSTS": ",".join(sorted({urlsplit(public).hostname or "", "localhost", "127.0.0.1"} - {""})),
         **{server.setting: server.url for server in servers},
     }

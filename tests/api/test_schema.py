@@ -56,18 +56,18 @@ def served(one_connection, headers, pin, unthrottled, make_node, make_token) -> 
 
 
 def test_every_answer_is_documented(served: BaseSchema, headers: dict[str, str]) -> None:
-    assert send_generated_requests(served, headers, examples=20) >= 15
+    assert send_generated_requests(served, headers, examples=12) >= 15
 
 
 def test_every_answer_to_a_stranger_is_documented(served: BaseSchema, user: User, bearer) -> None:
-    assert send_generated_requests(served, bearer(user), examples=4) >= 15
+    assert send_generated_requests(served, bearer(user), examples=3) >= 15
 
 
 def test_every_answer_about_what_exists_is_documented(
     served: BaseSchema, headers: dict[str, str], make_node, make_token
 ) -> None:
     known = {"uid": str(make_node("known").uid), "id": str(make_token()[0].pk)}
-    assert send_generated_requests(served, headers, examples=6, known=known) >= 15
+    assert send_generated_requests(served, headers, examples=4, known=known) >= 15
 
 
 def test_every_answer_without_a_sign_in_is_documented(served: BaseSchema) -> None:
@@ -87,9 +87,7 @@ def send_generated_requests(
         for mode in GenerationMode:
 
             @given(case=operation.as_strategy(generation_mode=mode))
-            @settings(
-                max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=PATIENT
-            )
+            @settings(max_examples=examples, **PATIENT)
             def exchange(case: Case) -> None:
                 if known:
                     case.path_parameters = {name: known[name] for name in case.path_parameters or {}}

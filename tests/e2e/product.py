@@ -151,14 +151,14 @@ class Device:
         return clean_environment() | {"PATH": path, "MUSTER_AGENT_HOME": str(self.home)}
 
     def run(self) -> None:
-        log = (self.home.parent / f"{self.name}.log").open("ab")
-        self.process = subprocess.Popen(
-            [self.environment / "bin" / "muster-agent", "run"],
-            cwd=self.environment,
-            env=self.variables,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        with (self.home.parent / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.environment / "bin" / "muster-agent", "run"],
+                cwd=self.environment,
+                env=self.variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     @property
     def acknowledged(self) -> dict[str, int]:

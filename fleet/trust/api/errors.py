@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from fleet.trust.api.parsers import BodyTooLarge
 from fleet.trust.services.errors import DomainError
 
 
@@ -28,6 +30,8 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DomainError):
         set_rollback()
         return Response(_body(error.code, str(error), error.fields), status=error.status)
+    if isinstance(error, RequestDataTooBig):  # Django has read the body before us, to look for a CSRF token
+        error = BodyTooLarge()
     response = exception_handler(error, context)
     if response is None:
         return None

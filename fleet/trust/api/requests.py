@@ -1,5 +1,7 @@
 """What a face knows about a request beyond its data."""
 
+from ipaddress import ip_address
+
 from django.http import HttpRequest
 from rest_framework.request import Request
 
@@ -8,12 +10,15 @@ from fleet.trust.services.actors import Actor
 
 
 def address(request: HttpRequest | Request) -> str | None:
-    """Return the network address a request came from.
+    """Return the network address a request came from, or None where it has none, as over a unix socket.
 
     Headers that claim another one are believed only by the ASGI server, and only from the
-    proxies it was told of.
+    proxies it was told of; what such a proxy passes on may still be no address.
     """
-    return request.META.get("REMOTE_ADDR") or None
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None
 
 
 def person(request: Request) -> User:

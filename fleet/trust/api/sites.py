@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,26 +14,25 @@ from rest_framework.viewsets import GenericViewSet
 from fleet.trust.access import Verb, require
 from fleet.trust.api.requests import actor, person
 from fleet.trust.api.schema import READ, WRITE, answers
-from fleet.trust.models import Site, User
+from fleet.trust.models import Site
 from fleet.trust.selectors import sites as selectors
 from fleet.trust.services import sites as services
 
 
-class SitePathField(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class SitePathField(serializers.Field[Site, Any, str, Any]):
     """A site by its path, like `north/plant-a`; one that the person cannot see does not exist for them."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=1024, **options)
+    text = serializers.CharField(max_length=services.PATH_LENGTH)
 
-    def to_internal_value(self, data: Any) -> Site:  # type: ignore[override]  # a field turns text into an object
-        path = selectors.normal_path(super().to_internal_value(data))
-        user: User = self.context["request"].user
-        site = selectors.listing(user).filter(path=path).first()
+    def to_internal_value(self, data: Any) -> Site:
+        path = selectors.normal_path(self.text.run_validation(data))
+        site = selectors.listing(self.context["request"].user).filter(path=path).first()
         if site is None:
             raise serializers.ValidationError(_("There is no such site."))
         return site
 
-    def to_representation(self, value: Any) -> str:
+    def to_representation(self, value: Site) -> str:
         return str(value)
 
 

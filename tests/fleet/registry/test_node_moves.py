@@ -1,5 +1,6 @@
 """A node moves along the table and no other way, once, with its event."""
 
+import copy
 import threading
 
 import pytest
@@ -118,7 +119,7 @@ def at_once(node: Node, wishes: list[Action]) -> list[str]:
     start = threading.Barrier(len(wishes))
 
     def wish(action: Action) -> None:
-        mine = Node.objects.get(pk=node.pk)
+        mine = copy.copy(node)  # no query before the start: a waiting thread must not hold a connection
         start.wait(timeout=30)
         try:
             nodes.move(mine, action, actor=TESTS)
