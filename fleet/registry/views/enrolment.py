@@ -27,6 +27,8 @@ from fleet.trust.views.people import actor, person, wanted_panel
 TYPED_ABOVE = 20
 # One page of decisions; the rest follow when these are made.
 MOST_WAITING = 200
+# What htmx takes as "nothing more will change here".
+STOP_POLLING = 286
 PANELS = {"waiting": "registry/_waiting.html", "tokens": "registry/_tokens.html"}
 
 
@@ -58,8 +60,11 @@ def token_progress(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Return the line that says whether devices have called in with a token."""
     token = get_object_or_404(enrolment_tokens.listing(person(request), Verb.OPERATE), pk=pk)
     devices = token.nodes.order_by("-enrolled_at")
-    context = {"new_token": token, "devices": devices, "seconds_left": _seconds_left(token)}
-    return render(request, "registry/_token_progress.html", context)
+    left = _seconds_left(token)
+    context = {"new_token": token, "devices": devices, "seconds_left": left}
+    undecided = any(device.state == NodeState.PENDING for device in devices)
+    over = not undecided and (not left or token.revoked_at is not None or token.uses >= token.max_uses)
+    return render(request, "registry/_token_progress.html", context, status=STOP_POLLING if over else 200)
 
 
 @require_POST
