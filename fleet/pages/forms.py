@@ -14,11 +14,13 @@ from fleet.trust.models import User
 
 def zones() -> list[tuple[str, str]]:
     """Return every zone that people live in, without the database's links and historical names."""
-    places = sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/")))
+    places = sorted(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/"))
+    )
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 
-class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
+class PreferencesForm(forms.ModelForm):
     """How a person wants to see the pages."""
 
     language = forms.ChoiceField(
@@ -32,7 +34,7 @@ class PreferencesForm(forms.ModelForm):  # type: ignore[type-arg]
         labels = {"theme": _("Theme"), "density": _("Density"), "shortcuts": _("Single-key shortcuts")}
 
 
-class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]
+class ThemeForm(forms.ModelForm):
     """The theme alone, from the top bar."""
 
     class Meta:

@@ -47,7 +47,7 @@ class NodeFilter(django_filters.FilterSet):
     """For nodes that `selectors.nodes.with_status` has annotated."""
 
     q = django_filters.CharFilter(
-        method="search", label=_("Search"), help_text="Part of the name, device type or fingerprint."
+        method="search", label=_("Search"), help_text="Part of the name, the name of the site, the device type or the fingerprint."
     )
     status = django_filters.MultipleChoiceFilter(
         choices=[(status.value, STATUS_LABELS[status]) for status in Status], label=_("Status")
@@ -66,7 +66,10 @@ class NodeFilter(django_filters.FilterSet):
 
     def search(self, queryset: QuerySet[Node], _name: str, value: str) -> QuerySet[Node]:
         return queryset.filter(
-            Q(name__icontains=value) | Q(device_type__icontains=value) | Q(fingerprint__icontains=value)
+            Q(name__icontains=value)
+            | Q(site__name__icontains=value)
+            | Q(device_type__icontains=value)
+            | Q(fingerprint__icontains=value)
         )
 
     def at_site(self, queryset: QuerySet[Node], _name: str, value: str) -> QuerySet[Node]:

@@ -14,7 +14,7 @@ from fleet.trust.selectors import sites
 LEAST_REASON = 5  # letters; "ok" explains nothing to whoever reads the log next year
 
 
-class SitePicker(forms.ModelChoiceField):  # type: ignore[type-arg]
+class SitePicker(forms.ModelChoiceField):
     """A site by its name, with where it lies."""
 
     def label_from_instance(self, site: Site) -> str:
@@ -64,3 +64,7 @@ class ReasonForm(forms.Form):
         if self.needs_reason and len(reason) < LEAST_REASON:
             raise forms.ValidationError(_("Write a reason of at least 5 characters."))
         return reason
+
+    def problem(self) -> str:
+        """Return why the form is refused, in one sentence."""
+        return " ".join(str(error) for errors in self.errors.values() for error in errors)

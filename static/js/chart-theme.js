@@ -27,11 +27,18 @@
   function axis(own, extra) { return Object.assign({ zeroline: false, fixedrange: true }, extra, own); }
   function lines(figure) { return (figure.layout.meta && figure.layout.meta.lines) || []; }
 
+  var ruler = document.createElement('canvas').getContext('2d');
+  // Room for the longest name at the end of a line.
+  function room(names, font) {
+    ruler.font = '11.5px ' + font;
+    return 14 + Math.max.apply(null, [24].concat(names.map(function (name) { return ruler.measureText(name).width; })));
+  }
+
   function layout(figure, p, options) {
-    var font = getComputedStyle(document.body).fontFamily, own = figure.layout;
+    var font = getComputedStyle(document.body).fontFamily, own = figure.layout, names = labels(figure, p, Math.max(40, options.height - 38));
     var result = {
       width: options.width, height: options.height,
-      margin: { l: 52, r: options.right, t: 10, b: 28 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false,
+      margin: { l: 52, r: room(names.map(function (n) { return n.text; }), font), t: 10, b: 28 }, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', showlegend: false,
       font: { family: font, size: 11.5, color: p.axis }, hovermode: 'x unified', dragmode: 'zoom', uirevision: options.id, datarevision: options.revision,
       hoverlabel: { bgcolor: p.surface, bordercolor: p.line, font: { family: font, size: 12, color: p.text } },
       xaxis: axis(own.xaxis, { type: 'date', showgrid: false, ticks: 'outside', ticklen: 4, tickcolor: p.line, linecolor: p.line, showline: true, nticks: 6,
@@ -41,7 +48,7 @@
       shapes: near(figure).map(function (l) {
         return { type: 'line', xref: 'paper', x0: 0, x1: 1, yref: 'y', y0: l.y, y1: l.y, line: { color: l.limit ? p.warn : p.ref, width: 1, dash: l.limit ? 'dash' : 'dot' } };
       }),
-      annotations: labels(figure, p, Math.max(40, options.height - 38))
+      annotations: names
     };
     if (own.yaxis2) result.yaxis2 = axis(own.yaxis2, { overlaying: 'y', side: 'right', showgrid: false, showticklabels: false, range: extent(figure, 'yaxis2') });
     return result;

@@ -19,11 +19,11 @@
   function render(c) {
     if (c.element.hidden) return; // its table is shown instead
     var p = theme.palette(), size = { width: c.element.clientWidth, height: c.element.clientHeight };
-    var layout = theme.layout(c.figure, p, Object.assign({ id: c.element.id, revision: ++c.revision, right: c.right }, size));
+    var layout = theme.layout(c.figure, p, Object.assign({ id: c.element.id, revision: ++c.revision }, size));
     window.Plotly.react(c.element, theme.traces(c.figure, p), layout, CONFIG);
   }
   function make(element, figure) {
-    var c = charts.get(element) || { element: element, group: element.dataset.group, right: parseInt(element.dataset.right || '70', 10), revision: 0, seen: true, held: false };
+    var c = charts.get(element) || { element: element, group: element.dataset.group, revision: 0, seen: true, held: false };
     c.figure = figure;
     c.zoomed = false;
     render(c);

@@ -4,7 +4,7 @@
 (function () {
   'use strict';
   var SILENCE_MS = 10000, HIDDEN_MS = 60000, POLL_MS = 10000, MAX_DELAY_S = 30, BLOCKED_AFTER = 3, SIGNED_OUT = 4401;
-  var path = document.body.dataset.live, socket = null, subscribed = new Map(), wanted = new Set();
+  var path = document.body.dataset.live, socket = null, subscribed = new Map(), wanted = new Set(), confirmed = new Set();
   var attempts = 0, opened = false, retry = null, heard = 0, hiddenAt = 0, state = 'connecting';
 
   function tell(name, detail) { document.dispatchEvent(new CustomEvent(name, { detail: detail })); }
@@ -25,6 +25,7 @@
   function receive(message) {
     heard = Date.now();
     if (state !== 'live') become('live');
+    if (message.subscribed) message.subscribed.forEach(function (topic) { confirmed.add(topic); });
     var known = subscribed.get(message.topic);
     if (!known || message.error) return;
     var epoch = message.data && message.data.epoch;
@@ -45,6 +46,7 @@
       attempts = 0;
       heard = Date.now();
       subscribed.clear();
+      confirmed.clear();
       sync();
       become('live');
     };
@@ -64,8 +66,11 @@
     become(!opened && attempts >= BLOCKED_AFTER ? 'polling' : opened ? 'lost' : 'connecting', { retryIn: Math.ceil(delay) });
   }
 
+  function lose() { var silent = socket; socket = null; silent.close(); again(); }
+  function isSubscribed(topic) { return confirmed.has(topic); }
+
   setInterval(function () {
-    if (state === 'live' && Date.now() - heard > SILENCE_MS) { var silent = socket; socket = null; silent.close(); again(); }
+    if (state === 'live' && Date.now() - heard > SILENCE_MS) lose();
   }, 1000);
   setInterval(function () { if (state === 'polling') tell('live:gap', { topic: null }); }, POLL_MS);
   document.addEventListener('visibilitychange', function () {
@@ -74,6 +79,6 @@
   });
   document.addEventListener('htmx:afterSettle', sync);
   document.addEventListener('click', function (event) { if (event.target.closest('[data-reconnect]')) connect(); });
-  window.Muster.live = { sync: sync };
+  window.Muster.live = { sync: sync, lose: lose, isSubscribed: isSubscribed };
   connect();
 })();

@@ -3,7 +3,7 @@
 // decides when to sort again.
 (function () {
   'use strict';
-  var LEAST_MS = 2000, POLL_MS = 5000, busy = false, at = performance.now(), stale = false;
+  var LEAST_MS = 2000, POLL_MS = 3000, busy = false, at = performance.now(), stale = false;
   function body() { return document.querySelector('[data-rows][data-rows-url]'); }
   function rows(tbody) { return Array.from(tbody.querySelectorAll('tr[data-id]')); }
   function told(tbody) {

@@ -19,7 +19,7 @@
     if (hours < 24) return Muster.text('hours', { h: hours, n: minutes % 60 });
     return Muster.text('days', { d: Math.floor(hours / 24), h: hours % 24 });
   };
-  Muster.clock = function (date) {
-    return [date.getHours(), date.getMinutes(), date.getSeconds()].map(function (n) { return String(n).padStart(2, '0'); }).join(':');
-  };
+  // The time of day in the person's own zone, as the server writes times.
+  var zone = document.body.dataset.zone, format = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: zone || undefined });
+  Muster.clock = function (date) { return format.format(date); };
 })();

@@ -47,13 +47,15 @@ def main() -> None:
     places = [sites.create(actor=ACTOR, parent=root, slug=slug, name=name) for slug, name in PLACES]
     people(root, places)
     made = [make_node(place, index) for place in places for index in range(NODES_PER_SITE)]
-    waiting = [make_node(places[0], 100 + index, state=NodeState.PENDING) for index in range(3)]
+    for index in range(3):
+        make_node(places[0], 100 + index, state=NodeState.PENDING)
     nodes.quarantine(made[5], actor=ACTOR, reason="Unknown process on the device")
     watched = made[0]
     samples(watched)
     figures(places)
     enrolment_tokens.create(actor=ACTOR, site=places[0], tier="edge", max_uses=5)
-    print(json.dumps({"node": str(watched.uid), "hot": str(made[3].uid), "waiting": [str(node.uid) for node in waiting]}))
+    named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7]}
+    print(json.dumps({name: str(node.uid) for name, node in named.items()}))
 
 
 def people(root: Site, places: list[Site]) -> None:

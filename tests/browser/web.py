@@ -69,7 +69,9 @@ def make_database(server_url: str) -> str:
 
 def run(environ: dict[str, str], *arguments: str) -> str:
     """Run a Python program of the checkout and return what it printed."""
-    done = subprocess.run([sys.executable, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}:\n{done.stdout}\n{done.stderr}")
     return done.stdout

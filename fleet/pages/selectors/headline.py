@@ -67,14 +67,17 @@ def headlines(user: Person) -> list[Headline]:
 def _compared(label: str, measure: Measure, unit: str, *, scale: float = 1) -> Headline:
     """Return a figure beside its value of an hour ago."""
     now, before = _scaled(measure.now, scale), _scaled(measure.hour_ago, scale)
-    value = NO_DATA if now is None else three_digits(now)
+    if now is None:
+        value, unit_shown = NO_DATA, ""
+    else:
+        value, unit_shown = three_digits(now), unit
     spark = [_scaled(point, scale) for point in measure.spark]
     if before is None:
-        return _headline(label, value, unit, _("no data an hour ago"), spark, None)
+        return _headline(label, value, unit_shown, _("no data an hour ago"), spark, None)
     note = _("an hour ago %(value)s") % {"value": f"{three_digits(before)}{SPACE}{unit}"}
     worse = now is not None and before > 0 and (now - before) / before > NOTEWORTHY
     delta = (change(now, before) if now is not None else None) or ""
-    return _headline(label, value, unit, note, spark, before, tone="warn" if worse else "", delta=delta)
+    return _headline(label, value, unit_shown, note, spark, before, tone="warn" if worse else "", delta=delta)
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

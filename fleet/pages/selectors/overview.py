@@ -117,7 +117,10 @@ def _places(same: list[nodes.Attention]) -> str:
     more = len(same) - MOST_SITES
     if more <= 0:
         return named
-    return ngettext("%(named)s and %(n)d more site", "%(named)s and %(n)d more sites", more) % {"named": named, "n": more}
+    return ngettext("%(named)s and %(n)d more site", "%(named)s and %(n)d more sites", more) % {
+        "named": named,
+        "n": more,
+    }
 
 
 def _silent(n: int) -> str:

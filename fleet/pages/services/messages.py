@@ -7,6 +7,7 @@ Python is read by Babel; templates are turned into Python-like source by Django'
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import polib
 from babel.messages.extract import extract_python
@@ -45,7 +46,9 @@ def extract(root: Path) -> list[Text]:
         if path.suffix == ".html":
             source = templatize(source, origin=str(path))
         name = path.relative_to(root).as_posix()
-        for _line, function, arguments, _comments in extract_python(BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}):
+        for _line, function, arguments, _comments in extract_python(
+            BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}
+        ):
             text = _text(function, arguments)
             if text is not None:
                 known = found.setdefault((text.context, text.singular), text)
@@ -72,7 +75,7 @@ def _sources(root: Path) -> list[Path]:
     return sorted(python) + sorted((root / "templates").rglob("*.html"))
 
 
-def _text(function: str, arguments: object) -> Text | None:
+def _text(function: Any, arguments: Any) -> Text | None:
     """Return the text of one call, or None where its argument is no literal."""
     values = list(arguments) if isinstance(arguments, (list, tuple)) else [arguments]
     numbers = [spec for spec in KEYWORDS[function] if isinstance(spec, int)]

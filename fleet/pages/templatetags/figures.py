@@ -55,12 +55,12 @@ def percent(share: float | None) -> SafeString | str:
 @register.filter
 def size(value_bytes: int | None) -> SafeString | str:
     """Return bytes in the unit that fits."""
-    if value_bytes is None:
+    if not isinstance(value_bytes, int):  # a template hands over an empty text where a device reported nothing
         return NO_DATA
-    for step, name in ((GIB << 10, "TB"), (GIB, "GB"), (KIB << 10, "MB")):
+    for step, name in ((GIB << 10, "TiB"), (GIB, "GiB"), (KIB << 10, "MiB")):
         if value_bytes >= step:
             return unit(value_bytes / step, name)
-    return unit(value_bytes / KIB, "kB")
+    return unit(value_bytes / KIB, "KiB")
 
 
 @register.filter

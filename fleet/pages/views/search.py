@@ -1,5 +1,7 @@
 """Search and jump: what the palette offers for a few typed letters."""
 
+from typing import Any
+
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,7 +19,7 @@ MOST = 6  # of each kind; the palette fits a screen
 def search(request: HttpRequest) -> HttpResponse:
     """Return the options for `q`: nodes, sites, pages and actions the person may use."""
     text = request.GET.get("q", "").strip()
-    context = {"q": text, "pages": _pages(text), "actions": _actions(request, text), "nodes": [], "sites": []}
+    context: dict[str, Any] = {"q": text, "pages": _pages(text), "actions": _actions(request, text), "nodes": [], "sites": []}
     if text:
         found = nodes.listing(request.user).filter(Q(name__icontains=text) | Q(site__name__icontains=text))
         context["nodes"] = found.order_by("name")[:MOST]

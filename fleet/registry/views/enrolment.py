@@ -27,6 +27,8 @@ from fleet.trust.views.people import actor, person, wanted_panel
 TYPED_ABOVE = 20
 # One page of decisions; the rest follow when these are made.
 MOST_WAITING = 200
+# What htmx takes as "nothing more will change here".
+STOP_POLLING = 286
 PANELS = {"waiting": "registry/_waiting.html", "tokens": "registry/_tokens.html"}
 
 
@@ -58,8 +60,11 @@ def token_progress(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Return the line that says whether devices have called in with a token."""
     token = get_object_or_404(enrolment_tokens.listing(person(request), Verb.OPERATE), pk=pk)
     devices = token.nodes.order_by("-enrolled_at")
-    context = {"new_token": token, "devices": devices, "seconds_left": _seconds_left(token)}
-    return render(request, "registry/_token_progress.html", context)
+    left = _seconds_left(token)
+    context = {"new_token": token, "devices": devices, "seconds_left": left}
+    undecided = any(device.state == NodeState.PENDING for device in devices)
+    over = not undecided and (not left or token.revoked_at is not None or token.uses >= token.max_uses)
+    return render(request, "registry/_token_progress.html", context, status=STOP_POLLING if over else 200)
 
 
 @require_POST
@@ -97,11 +102,15 @@ def decide(request: HttpRequest) -> HttpResponse:
 def qr(text: str) -> SafeString:
     """Return a QR code as SVG, dark on light in both themes so that every camera reads it."""
     code = segno.make(text, error="l", micro=False)
-    svg = code.svg_inline(scale=3, border=2, dark="#12161a", light="#ffffff", omitsize=True, title=_("QR code with the same command"))
+    svg = code.svg_inline(
+        scale=3, border=2, dark="#12161a", light="#ffffff", omitsize=True, title=_("QR code with the same command")
+    )
     return mark_safe(svg)  # noqa: S308 (segno writes shapes only; the text itself is not in it)
 
 
-def _page(request: HttpRequest, *, template: str = "registry/enrolment.html", status: int = 200, **more: Any) -> HttpResponse:
+def _page(
+    request: HttpRequest, *, template: str = "registry/enrolment.html", status: int = 200, **more: Any
+) -> HttpResponse:
     user = person(request)
     context = {
         "may_operate": can_anywhere(user, Verb.OPERATE),
@@ -136,7 +145,7 @@ def _problem(request: HttpRequest, action: Action, number: int) -> str:
         return _("No device was chosen, or they were decided meanwhile.")
     form = ReasonForm(request.POST, needs_reason=action is Action.REFUSE)
     if not form.is_valid():
-        return " ".join(form.errors.get("reason", []))
+        return form.problem()
     if number > TYPED_ABOVE and request.POST.get("typed_count", "").strip() != str(number):
         return _("Type %(number)d to confirm a decision about %(number)d devices.") % {"number": number}
     return ""

@@ -66,7 +66,9 @@ MOVES = (
         Action.QUARANTINE,
         gettext_lazy("Quarantine"),
         gettext_lazy("Put this node in quarantine?"),
-        gettext_lazy("Its connection is closed at once. It keeps measuring and sends what it kept once it is released."),
+        gettext_lazy(
+            "Its connection is closed at once. It keeps measuring and sends what it kept once it is released."
+        ),
         True,
     ),
     Move(
@@ -80,7 +82,9 @@ MOVES = (
         Action.RETIRE,
         gettext_lazy("Retire"),
         gettext_lazy("Retire this node for good?"),
-        gettext_lazy("Its connection is closed and its key can never enrol here again. Stored figures stay until they expire."),
+        gettext_lazy(
+            "Its connection is closed and its key can never enrol here again. Stored figures stay until they expire."
+        ),
         True,
     ),
 )
@@ -112,7 +116,7 @@ def act(request: HttpRequest, uid: uuid.UUID, action: str) -> HttpResponse:
     require(person(request), NEEDED[Action(action)], found)
     form = ReasonForm(request.POST, needs_reason=action != Action.APPROVE)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors.get("reason", [])))
+        messages.error(request, form.problem())
         return redirect("node", uid=uid)
     try:
         services.move(found, Action(action), actor=actor(request), reason=form.cleaned_data["reason"])

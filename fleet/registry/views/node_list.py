@@ -119,10 +119,10 @@ def tabs(query: QueryDict, counts: dict[str, int]) -> list[Tab]:
 def chips(query: QueryDict) -> list[Chip]:
     """Return the active filters as words."""
     words: list[tuple[str, Text, list[str]]] = [
-        ("q", _("Text"), [query["q"]] if query.get("q") else []),
+        ("q", _("Text"), query.getlist("q")[-1:] if query.get("q") else []),
         ("status", _("Status"), [str(STATUS_LABELS[Status(s)]) for s in query.getlist("status") if s in set(Status)]),
         ("tier", _("Tier"), [str(Tier(t).label) for t in query.getlist("tier") if t in Tier.values]),
-        ("site", _("Site"), [query["site"].rstrip("/")] if query.get("site") else []),
+        ("site", _("Site"), [query.get("site", "").rstrip("/")] if query.get("site") else []),
     ]
     return [Chip(label, ", ".join(values), altered(query, **{name: []})) for name, label, values in words if values]
 

@@ -16,7 +16,12 @@ def audit(request: HttpRequest) -> HttpResponse:
     events = visible(Event.objects.select_related("site"), request.user)
     verbs = events.order_by("verb").values_list("verb", flat=True).distinct()
     page = Paginator(narrow(events, request), PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "verbs": verbs, "verb": request.GET.get("verb", ""), "target": request.GET.get("target", "")}
+    context = {
+        "page": page,
+        "verbs": verbs,
+        "verb": request.GET.get("verb", ""),
+        "target": request.GET.get("target", ""),
+    }
     return render(request, "trust/audit.html", context)
 
 

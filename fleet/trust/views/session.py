@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 
 from fleet.trust.services import throttle
 
@@ -30,7 +29,7 @@ class SignInView(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
-    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Check the password, unless too many tries from here failed for this name."""
         if throttle.allow(SCOPE, self._key(), limit=ATTEMPTS, period=PERIOD):
             return super().post(request, *args, **kwargs)

@@ -23,7 +23,10 @@ def test_a_filter_in_the_address_narrows_the_list_and_shows_as_a_chip(page, make
     make_node("hot", online=True, tier="edge", temperature_c=90)
     answer = page("?status=degraded&tier=edge")
     assert names(answer) == ["hot"]
-    assert [(str(chip.label), chip.value) for chip in answer.context["chips"]] == [("Status", "Degraded"), ("Tier", "Edge")]
+    assert [(str(chip.label), chip.value) for chip in answer.context["chips"]] == [
+        ("Status", "Degraded"),
+        ("Tier", "Edge"),
+    ]
 
 
 def test_a_chip_leads_to_the_list_without_its_filter(page, make_node):
@@ -69,7 +72,9 @@ def test_a_filter_that_matches_nothing_offers_to_drop_it(page, make_node):
 
 def test_nothing_in_a_bad_state_is_good_news(page, make_node):
     make_node("one", online=True)
-    assert "Every node is well" in page("?status=critical&status=offline&status=degraded&status=waiting").content.decode()
+    assert (
+        "Every node is well" in page("?status=critical&status=offline&status=degraded&status=waiting").content.decode()
+    )
 
 
 def test_an_unknown_status_or_a_broken_id_is_no_server_error(client, page, make_node):

@@ -10,7 +10,9 @@ BUDGETS = {"overview": 20, "nodes": 10, "enrolment": 9}
 
 
 def queries(client, address):
-    with CaptureQueriesContext(connection, ) as seen:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
         assert client.get(address).status_code == 200
     return len(seen)
 

@@ -58,7 +58,11 @@ def test_nobody_revokes_the_token_of_another(client, viewer, operator):
 
 def test_changing_the_password_keeps_this_session_and_is_recorded(client, viewer):
     client.force_login(viewer)
-    form = {"old_password": PASSWORD, "new_password1": "another-long-passphrase", "new_password2": "another-long-passphrase"}
+    form = {
+        "old_password": PASSWORD,
+        "new_password1": "another-long-passphrase",
+        "new_password2": "another-long-passphrase",
+    }
     assert client.post(reverse("password"), form).status_code == 302
     assert client.get(reverse("settings")).status_code == 200
     viewer.refresh_from_db()
@@ -68,7 +72,11 @@ def test_changing_the_password_keeps_this_session_and_is_recorded(client, viewer
 
 def test_a_wrong_old_password_changes_nothing(client, viewer):
     client.force_login(viewer)
-    form = {"old_password": "wrong", "new_password1": "another-long-passphrase", "new_password2": "another-long-passphrase"}
+    form = {
+        "old_password": "wrong",
+        "new_password1": "another-long-passphrase",
+        "new_password2": "another-long-passphrase",
+    }
     assert client.post(reverse("password"), form).status_code == 400
     viewer.refresh_from_db()
     assert viewer.check_password(PASSWORD)

@@ -25,7 +25,8 @@ def test_another_server_is_never_where_signing_in_leads(client, viewer):
 def test_a_wrong_name_and_a_wrong_password_look_the_same(client, viewer):
     wrong_password = sign_in(client, "viewer", "not-the-passphrase").context["form"].non_field_errors()
     wrong_name = sign_in(client, "nobody", PASSWORD).context["form"].non_field_errors()
-    assert wrong_password == wrong_name != []
+    assert len(wrong_password) == 1
+    assert wrong_password == wrong_name
 
 
 def test_after_ten_failures_even_the_right_password_has_to_wait(client, viewer):

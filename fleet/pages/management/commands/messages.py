@@ -28,7 +28,9 @@ class Command(BaseCommand):
             catalogue = messages.update(path, texts, write=not options["check"])
             untranslated = [entry for entry in catalogue if not entry.obsolete and not entry.translated()]
             missing += len(untranslated)
-            self.stdout.write(f"{path.relative_to(settings.BASE_DIR)}: {len(texts)} texts, {len(untranslated)} untranslated")
+            self.stdout.write(
+                f"{path.relative_to(settings.BASE_DIR)}: {len(texts)} texts, {len(untranslated)} untranslated"
+            )
             for entry in untranslated:
                 self.stdout.write(f"  {entry.occurrences[0][0]}: {entry.msgid!r}")
         if options["check"] and missing:

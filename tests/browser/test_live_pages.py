@@ -1,0 +1,91 @@
+"""What moves without a reload: charts, rows, the panel of a command; and what happens when the connection is lost."""
+
+import os
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.web import run
+
+pytestmark = pytest.mark.browser
+LAST = "() => Muster.charts.all.get(document.getElementById('chart-latency')).figure.data[0].y.at(-1)"
+
+
+def publish(uid: str, seq: int, rtt_us: int) -> None:
+    """Tell pages of one reading."""
+    run(dict(os.environ), "-m", "tests.browser.publish", uid, str(seq), str(rtt_us))
+
+
+def watch(open_page, uid: str) -> Page:
+    """Open a node's page and return once the server has confirmed its subscription."""
+    page = open_page(f"/nodes/{uid}/")
+    page.wait_for_function("topic => Muster.live.isSubscribed(topic)", arg=f"node.{uid}")
+    return page
+
+
+def drawn(page: Page, value: float, within_ms: int = 5000) -> None:
+    """Return once the latency chart ends in `value`."""
+    page.wait_for_function(f"value => ({LAST})() === value", arg=value, timeout=within_ms)
+
+
+def test_a_sample_reaches_the_chart_within_a_second(web, open_page):
+    uid = web.seeded["node"]
+    page = watch(open_page, uid)
+    publish(uid, 1, 77_700)
+    drawn(page, 77.7, within_ms=1000)
+    expect(page.locator("[data-reading='chart-latency']")).to_have_text("77.7 ms")
+
+
+def test_a_gap_in_the_numbers_makes_the_page_fetch_anew(web, open_page):
+    uid = web.seeded["node"]
+    page = watch(open_page, uid)
+    publish(uid, 5, 10_000)
+    drawn(page, 10)
+    with page.expect_response(lambda answer: "/figures/latency" in answer.url):
+        publish(uid, 9, 20_000)
+
+
+def test_freeze_stops_the_reading(web, open_page):
+    uid = web.seeded["node"]
+    page = watch(open_page, uid)
+    page.get_by_role("button", name="Freeze").click()
+    before = page.locator("[data-reading='chart-latency']").inner_text()
+    publish(uid, 1, 99_900)
+    drawn(page, 99.9)
+    assert page.locator("[data-reading='chart-latency']").inner_text() == before
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_a_chart_has_a_table_twin(web, open_page):
+    page = open_page(f"/nodes/{web.seeded['node']}/")
+    page.get_by_role("button", name="Round trip as a table").click()
+    expect(page.get_by_role("region", name="Round trip as a table").get_by_role("row")).not_to_have_count(0)
+    page.get_by_role("button", name="Round trip as a table").click()
+    expect(page.locator("#chart-latency")).to_be_visible()
+
+
+def test_the_range_is_in_the_address(web, open_page):
+    page = open_page(f"/nodes/{web.seeded['node']}/")
+    with page.expect_response(lambda answer: "range=1h" in answer.url):
+        page.get_by_role("button", name="1 h").click()
+    assert "range=1h" in page.url
+
+
+def test_a_lost_connection_is_said_and_marked(web, open_page):
+    page = open_page("/")
+    page.evaluate("() => Muster.live.lose()")
+    expect(page.locator("#connection")).to_contain_text("Connection lost at")
+    expect(page.locator("#main")).to_have_class("page is-stale")
+    page.get_by_role("button", name="Reconnect now").click()
+    expect(page.locator("#connection")).to_be_hidden()
+
+
+def test_the_overviews_panels_are_fetched_alone_and_the_page_stays(web, open_page):
+    page = open_page("/")
+    page.evaluate("() => { document.body.dataset.kept = 'yes'; }")
+    with page.expect_response(
+        lambda answer: answer.request.headers.get("hx-target") == "figures", timeout=15_000
+    ) as found:
+        pass
+    assert "<html" not in found.value.text()
+    assert page.evaluate("() => document.body.dataset.kept") == "yes"
