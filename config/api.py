@@ -15,5 +15,5 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
         name="api-docs",
     ),
-    re_path(r"(?s:.)", NotFoundView.as_view()),  # everything else, line breaks included
+    re_path(r"[\s\S]", NotFoundView.as_view()),  # everything else, line breaks included; reversible, unlike (?s:.)
 ]
