@@ -47,7 +47,9 @@ class NodeFilter(django_filters.FilterSet):
     """For nodes that `selectors.nodes.with_status` has annotated."""
 
     q = django_filters.CharFilter(
-        method="search", label=_("Search"), help_text="Part of the name, the name of the site, the device type or the fingerprint."
+        method="search",
+        label=_("Search"),
+        help_text="Part of the name, the name of the site, the device type or the fingerprint.",
     )
     status = django_filters.MultipleChoiceFilter(
         choices=[(status.value, STATUS_LABELS[status]) for status in Status], label=_("Status")

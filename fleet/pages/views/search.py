@@ -19,7 +19,13 @@ MOST = 6  # of each kind; the palette fits a screen
 def search(request: HttpRequest) -> HttpResponse:
     """Return the options for `q`: nodes, sites, pages and actions the person may use."""
     text = request.GET.get("q", "").strip()
-    context: dict[str, Any] = {"q": text, "pages": _pages(text), "actions": _actions(request, text), "nodes": [], "sites": []}
+    context: dict[str, Any] = {
+        "q": text,
+        "pages": _pages(text),
+        "actions": _actions(request, text),
+        "nodes": [],
+        "sites": [],
+    }
     if text:
         found = nodes.listing(request.user).filter(Q(name__icontains=text) | Q(site__name__icontains=text))
         context["nodes"] = found.order_by("name")[:MOST]
