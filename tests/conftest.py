@@ -119,6 +119,7 @@ def make_node(site: Site) -> MakeNode:
         online: bool = False,
         public_key: bytes | None = None,
         memory_bytes: int | None = 4 * GIB,
+        cpu_cores: int | None = 4,
         **figures: Any,
     ) -> Node:
         uid = uuid7()
@@ -132,6 +133,7 @@ def make_node(site: Site) -> MakeNode:
             public_key=key,
             fingerprint=fingerprint(key),
             memory_bytes=memory_bytes,
+            cpu_cores=cpu_cores,
             device_type="bench",
         )
         if online:

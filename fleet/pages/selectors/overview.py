@@ -143,8 +143,8 @@ def _temperature(n: int) -> str:
     return ngettext("%(n)d node is too hot", "%(n)d nodes are too hot", n) % {"n": n}
 
 
-def _cpu(n: int) -> str:
-    return ngettext("%(n)d node has a saturated processor", "%(n)d nodes have a saturated processor", n) % {"n": n}
+def _load(n: int) -> str:
+    return ngettext("%(n)d node has an overloaded processor", "%(n)d nodes have an overloaded processor", n) % {"n": n}
 
 
 def _round_trip(n: int) -> str:
@@ -161,6 +161,6 @@ TITLES: dict[Reason, Callable[[int], str]] = {
     Reason.QUARANTINED: _quarantined,
     Reason.MEMORY: _memory,
     Reason.TEMPERATURE: _temperature,
-    Reason.CPU: _cpu,
+    Reason.LOAD: _load,
     Reason.ROUND_TRIP: _round_trip,
 }

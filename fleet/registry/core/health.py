@@ -30,7 +30,7 @@ class Reason(StrEnum):
     SILENT = "silent"  # its lease ran out
     MEMORY = "memory"
     TEMPERATURE = "temperature"
-    CPU = "cpu"
+    LOAD = "load"
     ROUND_TRIP = "round_trip"
 
 
@@ -39,7 +39,7 @@ class Figure(StrEnum):
 
     MEMORY_SHARE = "memory_share"  # of the memory in the inventory, 0 to 1
     TEMPERATURE_C = "temperature_c"
-    CPU = "cpu"  # share of all cores, 0 to 1
+    LOAD_PER_CORE = "load_per_core"  # load average over one minute, for each core of the inventory
     RTT_US = "rtt_us"
 
 
@@ -49,8 +49,9 @@ MEMORY_DEGRADED = 0.95
 # Boards of this class throttle at about 85 °C and switch off between 95 and 105 °C.
 TEMPERATURE_CRITICAL_C = 95.0
 TEMPERATURE_DEGRADED_C = 85.0
-# A saturated processor misses deadlines although every request still succeeds.
-CPU_DEGRADED = 0.97
+# A busy processor is what a device is for: one reading of 100 % means nothing. Eight runnable threads for each core
+# over a whole minute mean that every request waits for seven others.
+LOAD_PER_CORE_DEGRADED = 8.0
 # Beyond half a second a request that goes up a tier feels broken to a person.
 RTT_DEGRADED_US = 500_000
 
@@ -71,7 +72,7 @@ LIMITS = (
     Limit(Figure.TEMPERATURE_C, TEMPERATURE_CRITICAL_C, Status.CRITICAL, Reason.TEMPERATURE),
     Limit(Figure.MEMORY_SHARE, MEMORY_DEGRADED, Status.DEGRADED, Reason.MEMORY),
     Limit(Figure.TEMPERATURE_C, TEMPERATURE_DEGRADED_C, Status.DEGRADED, Reason.TEMPERATURE),
-    Limit(Figure.CPU, CPU_DEGRADED, Status.DEGRADED, Reason.CPU),
+    Limit(Figure.LOAD_PER_CORE, LOAD_PER_CORE_DEGRADED, Status.DEGRADED, Reason.LOAD),
     Limit(Figure.RTT_US, RTT_DEGRADED_US, Status.DEGRADED, Reason.ROUND_TRIP),
 )
 

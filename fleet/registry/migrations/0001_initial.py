@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('fingerprint', models.CharField(max_length=71, unique=True)),
                 ('inventory', models.JSONField(default=dict)),
                 ('memory_bytes', models.BigIntegerField(null=True)),
+                ('cpu_cores', models.PositiveIntegerField(null=True)),
                 ('agent_version', models.CharField(blank=True, max_length=32)),
                 ('enrolled_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -24,6 +24,6 @@ REASON_LABELS = {
     Reason.SILENT: _("No signal"),
     Reason.MEMORY: _("Memory nearly full"),
     Reason.TEMPERATURE: _("Too hot"),
-    Reason.CPU: _("Processor saturated"),
+    Reason.LOAD: _("Processor overloaded"),
     Reason.ROUND_TRIP: _("Slow connection"),
 }

@@ -34,7 +34,9 @@ class Node(models.Model):
     public_key = models.BinaryField(max_length=32, unique=True)  # raw Ed25519
     fingerprint = models.CharField(max_length=71, unique=True)  # "sha256:" + 64 hexadecimal digits
     inventory = models.JSONField(default=dict)  # what the device said of itself, see muster/wire/enrolment.py
-    memory_bytes = models.BigIntegerField(null=True)  # of the inventory; the limit that its health is judged by
+    # Of the inventory: what its health is judged by.
+    memory_bytes = models.BigIntegerField(null=True)
+    cpu_cores = models.PositiveIntegerField(null=True)
     agent_version = models.CharField(max_length=32, blank=True)
     token = models.ForeignKey(EnrolmentToken, null=True, on_delete=models.SET_NULL, related_name="nodes")
     enrolled_at = models.DateTimeField(db_default=Now(), editable=False)

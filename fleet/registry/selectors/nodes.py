@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FIGURES = {
     Figure.MEMORY_SHARE: Cast("presence__memory_used_bytes", FloatField()) / NullIf(F("memory_bytes"), Value(0)),
     Figure.TEMPERATURE_C: F("presence__temperature_c"),
-    Figure.CPU: F("presence__cpu"),
+    Figure.LOAD_PER_CORE: F("presence__load1") / NullIf(F("cpu_cores"), Value(0)),
     Figure.RTT_US: F("presence__rtt_us"),
 }
 

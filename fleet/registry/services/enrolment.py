@@ -103,6 +103,7 @@ def _admit(request: EnrolmentRequest, public_key: bytes, address: str | None) ->
         fingerprint=signatures.fingerprint(public_key),
         inventory=msgspec.to_builtins(request.inventory),
         memory_bytes=request.inventory.memory_bytes or None,
+        cpu_cores=request.inventory.cpu_cores or None,
         agent_version=request.inventory.agent_version,
         token=token,
     )

@@ -56,8 +56,9 @@ def test_bad_figures_of_a_silent_node_do_not_count(make_node):
 @pytest.mark.parametrize(
     ("figures", "status", "reason"),
     [
-        ({"cpu": 0.9699}, "healthy", ""),
-        ({"cpu": 0.97}, "degraded", "cpu"),
+        ({"cpu": 1.0}, "healthy", ""),
+        ({"load1": 31.9}, "healthy", ""),
+        ({"load1": 32.0}, "degraded", "load"),
         ({"rtt_us": 499_999}, "healthy", ""),
         ({"rtt_us": 500_000}, "degraded", "round_trip"),
         ({"temperature_c": 84.9}, "healthy", ""),
@@ -67,7 +68,7 @@ def test_bad_figures_of_a_silent_node_do_not_count(make_node):
         ({"memory_used_bytes": 95 * GIB}, "degraded", "memory"),
         ({"memory_used_bytes": 99 * GIB}, "critical", "memory"),
         ({"memory_used_bytes": 95 * GIB, "temperature_c": 95.0}, "critical", "temperature"),
-        ({"cpu": 1.0, "rtt_us": 900_000}, "degraded", "cpu"),
+        ({"load1": 40.0, "rtt_us": 900_000}, "degraded", "load"),
     ],
 )
 def test_a_limit_holds_from_its_value_on_and_the_worst_decides(make_node, figures, status, reason):
@@ -79,7 +80,7 @@ def test_a_node_of_unknown_memory_is_not_judged_by_it(make_node, memory_bytes):
     assert status_of(make_node(online=True, memory_bytes=memory_bytes, memory_used_bytes=GIB)) == ("healthy", "")
 
 
-def judge(state: str, online: bool, total: int | None, used: int | None, hot: float | None, cpu: float | None) -> str:
+def judge(state: str, online: bool, total: int | None, used: int | None, hot: float | None, load: float | None) -> str:
     """Return the status by the rules as a person would read them: the oracle."""
     if state != "active":
         return {"pending": "waiting", "quarantined": "critical", "retired": "retired"}[state]
@@ -88,7 +89,7 @@ def judge(state: str, online: bool, total: int | None, used: int | None, hot: fl
     share = used / total if used is not None and total else 0
     if share >= 0.99 or (hot or 0) >= 95:
         return "critical"
-    return "degraded" if share >= 0.95 or (hot or 0) >= 85 or (cpu or 0) >= 0.97 else "healthy"
+    return "degraded" if share >= 0.95 or (hot or 0) >= 85 or (load or 0) >= 32 else "healthy"
 
 
 @given(
@@ -97,12 +98,12 @@ def judge(state: str, online: bool, total: int | None, used: int | None, hot: fl
     total=st.none() | st.integers(0, 200),
     used=st.none() | st.integers(0, 200),
     hot=st.none() | st.sampled_from([20.0, 84.0, 85.0, 94.0, 95.0, 110.0]),
-    cpu=st.none() | st.sampled_from([0.0, 0.5, 0.97, 1.0]),
+    load=st.none() | st.sampled_from([0.0, 4.0, 31.5, 32.0, 90.0]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_database_agrees_with_the_rules(make_node, state, online, total, used, hot, cpu):
-    node = make_node(state=state, online=online, memory_bytes=total, memory_used_bytes=used, temperature_c=hot, cpu=cpu)
-    assert status_of(node)[0] == judge(state, online, total, used, hot, cpu)
+def test_the_database_agrees_with_the_rules(make_node, state, online, total, used, hot, load):
+    node = make_node(state=state, online=online, memory_bytes=total, memory_used_bytes=used, temperature_c=hot, load1=load)
+    assert status_of(node)[0] == judge(state, online, total, used, hot, load)
 
 
 def test_every_status_has_a_place_and_all_that_are_shown_have_a_letter():
@@ -116,7 +117,7 @@ def fleet(make_node, make_site) -> None:
     """Two sites with a few nodes of every kind, and one that the viewer does not see."""
     line = make_site("north/plant-a/line-1")
     make_node("a", online=True)
-    make_node("b", online=True, cpu=1.0)
+    make_node("b", online=True, load1=40.0)
     make_node("c")
     make_node("d", state="pending")
     make_node("e", at=line)
@@ -155,7 +156,7 @@ def test_what_needs_attention_is_grouped_with_the_most_nodes_first(fleet, viewer
     assert groups == [
         ("north/plant-a/line-1", "offline", "never_seen", 2),
         ("north/plant-a", "offline", "never_seen", 1),
-        ("north/plant-a", "degraded", "cpu", 1),
+        ("north/plant-a", "degraded", "load", 1),
         ("north/plant-a", "waiting", "undecided", 1),
     ]
     assert nodes.needs_attention(user) == []

@@ -70,10 +70,20 @@ def test_a_chart_carries_readings_in_the_persons_zone_and_a_gap_as_null(
     first = datetime.fromtimestamp(start / 1e6, UTC) + timedelta(hours=8)
     assert trace["x"][0] == first.replace(tzinfo=None).isoformat(timespec="milliseconds")
     assert figure["layout"]["yaxis"]["ticksuffix"] == " %"
-    assert figure["layout"]["meta"]["lines"] == [{"y": 97.0, "label": "Degraded", "limit": True}]
     assert figure["layout"]["meta"]["reading"] == "75.0 %"
     assert "between 25.0 % and 75.0 %" in figure["layout"]["meta"]["finding"]
     assert "template" not in figure["layout"]
+
+
+@pytest.mark.parametrize(
+    ("rtt_us", "lines"), [(3_000, []), (300_000, [{"y": 500.0, "label": "Degraded", "limit": True}])]
+)
+def test_a_limit_is_drawn_once_the_readings_come_within_its_reach(
+    client: Client, operator: User, node: Node, rtt_us: int, lines: list
+) -> None:
+    store(node, [reading(now_us() - 10 * SECOND, rtt_us=rtt_us)])
+    figure = get(client, operator, "node-figure", node.uid, "latency").json()
+    assert figure["layout"]["meta"]["lines"] == lines
 
 
 def test_a_long_range_is_cut_without_losing_its_peak(client: Client, operator: User, node: Node) -> None:

@@ -35,7 +35,7 @@ def fleet_figure(
     """
     start = now_us - int(FLEET_RANGES[span].total_seconds() * 1e6)
     found = history(user, start, now_us, site)
-    title, traces, line, suffix = _latency(found) if chart == "latency" else _load(found)
+    title, traces, lines, suffix = _latency(found) if chart == "latency" else _load(found)
     first = traces[0].values
     return document(
         Chart(
@@ -43,7 +43,7 @@ def fleet_figure(
             span_us=(start, now_us),
             interval_us=STEP_US,
             traces=traces,
-            lines=[line],
+            lines=lines,
             suffix=suffix,
             finding=finding(title, first, suffix),
             reading=reading(first, suffix),
@@ -52,15 +52,15 @@ def fleet_figure(
     )
 
 
-def _latency(found: History) -> tuple[str, list[Trace], Line, str]:
+def _latency(found: History) -> tuple[str, list[Trace], list[Line], str]:
     traces = [
         Trace("rtt_p95_ms", _("p95, slowest site"), found.rtt_p95_ms),
         Trace("rtt_p50_ms", _("Median"), found.rtt_p50_ms, color=1),
     ]
-    line = Line(health.RTT_DEGRADED_US / 1000, _("Degraded"))
-    return _("Round trip to the server"), traces, line, " ms"
+    lines = [Line(health.RTT_DEGRADED_US / 1000, _("Degraded"))]
+    return _("Round trip to the server"), traces, lines, " ms"
 
 
-def _load(found: History) -> tuple[str, list[Trace], Line, str]:
+def _load(found: History) -> tuple[str, list[Trace], list[Line], str]:
     trace = Trace("cpu_mean", _("Mean CPU"), found.cpu * 100)
-    return _("Processor load"), [trace], Line(health.CPU_DEGRADED * 100, _("Degraded")), " %"
+    return _("Processor load"), [trace], [], " %"

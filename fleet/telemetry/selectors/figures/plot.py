@@ -14,6 +14,10 @@ from fleet.telemetry.core import local_time
 from fleet.telemetry.core.series import shown
 
 
+# A reference further away than this multiple of the greatest reading is left out.
+REACH = 2.0
+
+
 @dataclass(frozen=True)
 class Trace:
     """One line of a chart, in the unit of its axis.
@@ -72,7 +76,7 @@ def document(chart: Chart, zone: ZoneInfo) -> dict[str, Any]:
         "xaxis": {"range": [local_time.iso(moment, zone) for moment in chart.span_us]},
         "yaxis": {"ticksuffix": chart.suffix},
         "meta": {
-            "lines": [{"y": line.y, "label": line.label, "limit": line.limit} for line in chart.lines],
+            "lines": [{"y": line.y, "label": line.label, "limit": line.limit} for line in within_reach(chart)],
             "finding": chart.finding,
             "reading": chart.reading,
         },
@@ -84,6 +88,15 @@ def document(chart: Chart, zone: ZoneInfo) -> dict[str, Any]:
     figure.layout.template = None
     plain: dict[str, Any] = figure.to_plotly_json()
     return {"data": [_plain(trace) for trace in plain["data"]], "layout": plain["layout"]}
+
+
+def within_reach(chart: Chart) -> list[Line]:
+    """Return the references that the readings could soon meet.
+
+    A limit of 500 ms above readings of 3 ms would flatten the curve that it should explain.
+    """
+    tops = [found[1] for trace in chart.traces if not trace.right and (found := bounds(trace.values))]
+    return [line for line in chart.lines if not tops or line.y <= max(tops) * REACH]
 
 
 def _scatter(chart: Chart, trace: Trace, zone: ZoneInfo) -> dict[str, Any]:
