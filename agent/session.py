@@ -110,8 +110,8 @@ class Session:
                     self._acknowledge(message)
                 case Pong():
                     self._clock.observe(message.sent_at, message.at)
-                case Bye():
-                    raise LinkRefused(message.code, message.reason)
+                case Bye(code, reason, boot, seq):
+                    raise LinkRefused(code, reason, None if boot is None or seq is None else (boot, seq))
                 case _:
                     raise BadGateway(f"the gateway sent {type(message).__name__}, which is not its to send now")
 

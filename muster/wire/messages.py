@@ -166,9 +166,13 @@ class Pong(Message):
     at: Time
 
 
-class Bye(Message):
+class Bye(Message, omit_defaults=True):
+    """The end of the socket; `boot` and `seq` name the frame that was its cause, where one was."""
+
     code: Annotated[int, Meta(ge=1000, le=4999)]
     reason: Annotated[str, Meta(max_length=500)]
+    boot: Uuid | None = None
+    seq: Count | None = None
 
 
 # Close codes of a node socket (4000 to 4999 are the application's, RFC 6455 section 7.4.2).

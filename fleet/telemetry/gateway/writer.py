@@ -139,6 +139,9 @@ class Writer:
                 return _tell(decided)
 
     async def _transact(self, batch: list[Incoming]) -> Plan:
+        batch = [item for item in batch if not item.origin.refused]
+        if not batch:
+            return Plan()
         now = self._clock()
         window = Window(now - self._raw_hours * HOUR_US, now + limits.FUTURE_TOLERANCE_US)
         started = time.perf_counter()
@@ -154,7 +157,7 @@ class Writer:
         """Halve a batch that the database refuses until the frame at fault stands alone, and reject that one."""
         if len(batch) == 1:
             log.error("writer.frame_rejected", node=batch[0].node, seq=batch[0].frame.seq, reason=reason)
-            batch[0].origin.rejected("the frame cannot be stored")
+            batch[0].origin.rejected(batch[0].frame, "the frame cannot be stored")
             return
         middle = len(batch) // 2
         await self._keep(batch[:middle])
