@@ -83,7 +83,7 @@ def _text(document: dict[str, Any]) -> str:
             f"last ack   {_ago(document['last_ack_us'])}",
             f"spool      {document['waiting_frames']} frames waiting, {document['dropped_frames']} lost",
             f"round trip {_milliseconds(document['rtt_us'])}",
-            f"clock      {_milliseconds(document['offset_us'])} behind the server's",
+            f"clock      {_behind(document['offset_us'])}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -99,6 +99,13 @@ def _state(document: dict[str, Any]) -> str:
 
 def _ago(at_us: int | None) -> str:
     return "never" if at_us is None else f"{max(0, now_us() - at_us) / 1_000_000:.1f} s ago"
+
+
+def _behind(offset_us: int | None) -> str:
+    """Say how the device's clock stands against the server's."""
+    if offset_us is None:
+        return "unknown"
+    return f"{_milliseconds(abs(offset_us))} {'behind' if offset_us >= 0 else 'ahead of'} the server's"
 
 
 def _milliseconds(value_us: int | None) -> str:
