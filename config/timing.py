@@ -16,7 +16,7 @@ def check_lease(lease_seconds: int, interval_ms: int) -> None:
     """
     if lease_seconds * 1000 < READINGS_IN_A_LEASE * interval_ms:
         raise ConfigError(
-            f"MUSTER_LEASE_SECONDS is {lease_seconds} and MUSTER_SAMPLE_INTERVAL_MS is {interval_ms}: nodes that report "
-            f"that seldom would be shown offline between two readings. Set MUSTER_LEASE_SECONDS to "
-            f"{-(-READINGS_IN_A_LEASE * interval_ms // 1000)} or more, or take readings more often."
+            f"MUSTER_LEASE_SECONDS is {lease_seconds} and MUSTER_SAMPLE_INTERVAL_MS is {interval_ms}: a healthy node"
+            f" would be shown offline between two readings. Set MUSTER_LEASE_SECONDS to"
+            f" {-(-READINGS_IN_A_LEASE * interval_ms // 1000)} or more, or take readings more often."
         )
