@@ -18,10 +18,14 @@ RETURN = timedelta(seconds=5)
 LOOK = """
 INSERT INTO telemetry_watch AS w (name, looked_at, unbroken_since) VALUES (%(name)s, now(), now())
 ON CONFLICT (name) DO UPDATE SET looked_at = now(),
-    unbroken_since = CASE WHEN now() - w.looked_at > %(patience)s THEN now() ELSE w.unbroken_since END
+    unbroken_since = CASE WHEN w.looked_at < now() - make_interval(secs => %(patience_s)s)
+        THEN now() ELSE w.unbroken_since END
 RETURNING LEAST(now() - unbroken_since, now() - pg_postmaster_start_time())
 """
-LOOKED = "SELECT EXISTS (SELECT FROM telemetry_watch WHERE name = %(name)s AND looked_at > now() - %(within)s)"
+LOOKED = """
+SELECT EXISTS (
+    SELECT FROM telemetry_watch WHERE name = %(name)s AND looked_at > now() - make_interval(secs => %(within_s)s))
+"""
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,14 @@ class Watcher:
     def sees_departures(self) -> bool:
         """Leave a mark, and say whether an ended lease means that its node has gone."""
         with connection.cursor() as cursor:
-            cursor.execute(LOOK, {"name": self.name, "patience": self.patience})
+            cursor.execute(LOOK, {"name": self.name, "patience_s": self.patience.total_seconds()})
             (unbroken,) = cursor.fetchone()
         return bool(unbroken >= timedelta(seconds=settings.MUSTER_LEASE_SECONDS) + RETURN)
 
     def looked(self, within: timedelta) -> bool:
         """Say whether it left a mark lately."""
         with connection.cursor() as cursor:
-            cursor.execute(LOOKED, {"name": self.name, "within": within})
+            cursor.execute(LOOKED, {"name": self.name, "within_s": within.total_seconds()})
             (found,) = cursor.fetchone()
         return bool(found)
 
