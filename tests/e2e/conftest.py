@@ -65,8 +65,8 @@ def enrol(product: Product, device_environment: Path, short_folder: Path) -> Ite
 
 
 @pytest.fixture(scope="module")
-def page(product: Product, enrol: Callable[[str, str], Device]) -> Iterator[Page]:
-    """A signed-in operator's browser."""
+def watcher(product: Product, enrol: Callable[[str, str], Device]) -> Iterator[Page]:
+    """A page of a signed-in operator's browser."""
     account = json.loads(product.manage("create_user", "watcher", "--grant", f"{SITE}=operator", "--json"))
     with launched() as browser:
         page = browser.new_page()

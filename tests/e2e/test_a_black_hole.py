@@ -37,12 +37,12 @@ def device(enrol: Callable[[str, str], Device], way: Proxy) -> Device:
 
 
 def test_a_device_that_is_cut_off_is_offline_in_time_returns_in_time_and_loses_nothing(
-    product: Product, device: Device, way: Proxy, page: Page
+    product: Product, device: Device, way: Proxy, watcher: Page
 ) -> None:
     wait_until(lambda: product.stored(device) >= 3, seconds=20, what="readings through the proxy")
     key, uid = product.node_of(device)
-    page.goto(f"{product.url}/nodes/{uid}/")
-    pill = page.locator("h1 .pill")
+    watcher.goto(f"{product.url}/nodes/{uid}/")
+    pill = watcher.locator("h1 .pill")
     expect(pill).not_to_contain_text("Offline", timeout=10_000)
 
     dialled, cut_at = way.accepted, time.time()

@@ -36,11 +36,11 @@ def device(product: Product, enrol: Callable[[str, str], Device]) -> Device:
 
 
 @pytest.fixture(scope="module")
-def watched(product: Product, device: Device, page: Page) -> Page:
+def watched(product: Product, device: Device, watcher: Page) -> Page:
     """The device's node page, which is never loaded again."""
-    page.goto(f"{product.url}/nodes/{product.node_of(device)[1]}/")
-    wait_until(lambda: page.evaluate(NEWEST_POINT_JS), seconds=20, what="a chart")
-    return page
+    watcher.goto(f"{product.url}/nodes/{product.node_of(device)[1]}/")
+    wait_until(lambda: watcher.evaluate(NEWEST_POINT_JS), seconds=20, what="a chart")
+    return watcher
 
 
 def epoch_of(product: Product, device: Device) -> int:

@@ -36,21 +36,23 @@ def test_the_copied_command_needs_neither_django_nor_torch(devices: list[Device]
     assert not names & {"django", "torch", "celery", "channels"}
 
 
-def test_samples_arrive_in_postgresql_and_move_on_the_page(product: Product, devices: list[Device], page: Page) -> None:
+def test_samples_arrive_in_postgresql_and_move_on_the_page(
+    product: Product, devices: list[Device], watcher: Page
+) -> None:
     for device in devices:
         wait_until(lambda device=device: product.stored(device) >= 3, seconds=20, what=f"samples of {device.name}")
     _, uid = product.node_of(devices[0])
-    page.goto(f"{product.url}/nodes/{uid}/")
-    plot = page.locator("[data-chart] .main-svg").first
+    watcher.goto(f"{product.url}/nodes/{uid}/")
+    plot = watcher.locator("[data-chart] .main-svg").first
     expect(plot).to_be_visible()
 
     seen: set[float] = set()
     deadline = time.monotonic() + 20
     while len(seen) < 5 and time.monotonic() < deadline:
-        newest = page.evaluate(NEWEST_POINT_AGE_JS)
+        newest = watcher.evaluate(NEWEST_POINT_AGE_JS)
         if newest is not None:
             seen.add(newest["at"])
-        page.wait_for_timeout(200)
+        watcher.wait_for_timeout(200)
 
     assert len(seen) >= 5, "the chart must gain points by itself"
 
@@ -64,12 +66,12 @@ NEWEST_POINT_AGE_JS = """() => {
 
 
 def test_a_frozen_device_is_offline_within_ten_seconds_and_healthy_within_five_of_its_return(
-    product: Product, devices: list[Device], page: Page
+    product: Product, devices: list[Device], watcher: Page
 ) -> None:
     frozen = devices[1]
     _, uid = product.node_of(frozen)
-    page.goto(f"{product.url}/nodes/{uid}/")
-    pill = page.locator("h1 .pill")
+    watcher.goto(f"{product.url}/nodes/{uid}/")
+    pill = watcher.locator("h1 .pill")
     expect(pill).not_to_contain_text("Offline", timeout=10_000)
 
     os.kill(frozen.process.pid, signal.SIGSTOP)
