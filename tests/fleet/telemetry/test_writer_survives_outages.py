@@ -25,7 +25,7 @@ from tests.fleet.telemetry.devices import Device, execute, frame, rows, sample
 pytestmark = pytest.mark.usefixtures("tables")
 
 
-@dataclass
+@dataclass(eq=False)
 class Origin:
     """A socket that only remembers what it is told."""
 
