@@ -60,6 +60,8 @@ def _enrol(home: Home, options: argparse.Namespace) -> int:
         data_dir=_data_dir(options.data),
     )
     server = Server(wish.server)
+    if server.is_overheard:
+        sys.stderr.write(f"muster-agent: warning: the token travels to {server.url} unencrypted; use https:// there\n")
     try:
         enrolment = enrol(home, wish, server)
     finally:

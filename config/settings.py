@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from config.env import EMBEDDED_ENV, ConfigError, Env, read_env_file
+from config.timing import check_lease
+from muster.wire.messages import LONGEST_INTERVAL_MS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MUSTER_DATA_DIR", BASE_DIR / "var")).expanduser().resolve()
@@ -25,7 +27,8 @@ try:
     ALLOWED_HOSTS = env.words("MUSTER_ALLOWED_HOSTS", urlsplit(MUSTER_PUBLIC_URL).hostname or "")
     # Seconds without a stored frame after which a node counts as offline.
     MUSTER_LEASE_SECONDS = env.integer("MUSTER_LEASE_SECONDS", 6, least=2)
-    MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100)
+    MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100, most=LONGEST_INTERVAL_MS)
+    check_lease(MUSTER_LEASE_SECONDS, MUSTER_SAMPLE_INTERVAL_MS)
     MUSTER_RAW_HOURS = env.integer("MUSTER_RAW_HOURS", 6, least=1)
     # Whether this installation runs workers, whose canaries then count for readiness.
     MUSTER_WORKERS = env.flag("MUSTER_WORKERS", True)
@@ -106,6 +109,8 @@ DATABASES = {
         "PORT": str(_db.get("port", "")),
         # A thread of an ASGI server never gives a connection back by itself, so connections live in a pool.
         "CONN_MAX_AGE": 0,
+        # The pool looks at a connection before it lends it: after a restart of PostgreSQL no page fails.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
     }
 }

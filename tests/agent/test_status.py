@@ -10,6 +10,7 @@ from agent import identity, status, store
 from agent.cli import main
 from agent.errors import HomeUnusable, NotConnected, NotEnrolled, NotRunning
 from agent.home import Home
+from agent.report import _clock
 from muster.canon.signatures import fingerprint, public_bytes
 from tests.agent.conftest import Start
 from tests.agent.gateway import Gateway
@@ -118,3 +119,11 @@ async def test_an_enrolment_without_its_key_does_not_run(
     home.identity.unlink()
     assert main(["run", "--home", str(home.path)]) == NotEnrolled.exit_code
     assert "identity.pem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("offset_us", "words"),
+    [(None, "not compared yet"), (1_500, "1.5 ms behind the server's"), (-1_500, "1.5 ms ahead of the server's")],
+)
+def test_the_clock_is_told_by_its_direction_and_not_before_it_is_known(offset_us: int | None, words: str) -> None:
+    assert _clock(offset_us) == words
