@@ -12,13 +12,14 @@ from fleet.pages.navigation import Place, places
 from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere, visible
 from fleet.trust.models import Site
+from fleet.trust.views.people import typed
 
 MOST = 6  # of each kind; the palette fits a screen
 
 
 def search(request: HttpRequest) -> HttpResponse:
     """Return the options for `q`: nodes, sites, pages and actions the person may use."""
-    text = request.GET.get("q", "").strip()
+    text = typed(request, "q")
     context: dict[str, Any] = {
         "q": text,
         "pages": _pages(text),
