@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from fleet.trust.models import User
-from fleet.trust.services import events
+from fleet.trust.services import events, live_access
 from fleet.trust.services.actors import Actor
 
 
@@ -21,3 +21,4 @@ def change(user: User, password: str, *, actor: Actor) -> None:
         target_label=user.get_username(),
         site=held.site if held else None,
     )
+    live_access.recheck_after_commit(user.pk)
