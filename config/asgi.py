@@ -1,7 +1,9 @@
 """The web process: pages and REST over HTTP, browser sockets through Channels."""
 
 import os
+from typing import cast
 
+from asgiref.typing import ASGI3Application
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
@@ -16,6 +18,6 @@ from django.urls import path  # noqa: E402
 from config.http.bodies import BoundedBodies  # noqa: E402
 from fleet.telemetry.consumers import LiveConsumer  # noqa: E402
 
-http = BoundedBodies(django, most_bytes=settings.MUSTER_MAX_BODY_BYTES)
+http = BoundedBodies(cast(ASGI3Application, django), most_bytes=settings.MUSTER_MAX_BODY_BYTES)
 sockets = URLRouter([path("live", LiveConsumer.as_asgi())])
 application = ProtocolTypeRouter({"http": http, "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(sockets))})
