@@ -1,4 +1,4 @@
-// Fills [data-chart] from its figure's address, keeps it live, and wires range, freeze and table buttons.
+// Fills [data-chart] from its figure's address and keeps it live.
 //   <div class="plot" id="latency" data-chart="/nodes/…/figures/latency" data-range="5m" data-topic="node.…">
 (function () {
   'use strict';
@@ -72,36 +72,11 @@
   document.addEventListener('live:gap', function (event) {
     panels().forEach(function (plot) { if (!event.detail.topic || plot.dataset.topic === event.detail.topic) load(plot); });
   });
-  document.addEventListener('click', function (event) {
-    var range = event.target.closest('[data-set-range]'), freeze = event.target.closest('[data-freeze]'), twin = event.target.closest('[data-table-for]');
-    if (range) setRange(range);
-    if (freeze) setFrozen(freeze, freeze.getAttribute('aria-pressed') !== 'true');
-    if (twin) toggleTable(twin);
-  });
-  function setRange(button) {
-    button.closest('.seg').querySelectorAll('button').forEach(function (b) { b.setAttribute('aria-pressed', b === button); });
-    var url = new URL(location.href);
-    url.searchParams.set('range', button.dataset.setRange);
-    history.replaceState(history.state, '', url);
-    panels().forEach(function (plot) { plot.dataset.range = button.dataset.setRange; load(plot); });
-  }
-  function setFrozen(button, on) {
-    button.setAttribute('aria-pressed', on);
-    button.querySelector('[data-label]').textContent = text(on ? 'resume' : 'freeze');
-    charts.freeze(on);
-  }
-  function toggleTable(button) {
-    var plot = document.getElementById(button.dataset.tableFor), chart = charts.all.get(plot), on = button.getAttribute('aria-pressed') !== 'true';
-    if (!chart) return;
-    button.setAttribute('aria-pressed', on);
-    plot.hidden = on;
-    if (on) plot.after(window.Muster.chartTable(chart.figure, button.getAttribute('aria-label')));
-    else { plot.nextElementSibling.remove(); charts.draw(chart); }
-  }
   // Figures over hours come from rollups and do not grow by the second: they are fetched anew.
   setInterval(function () {
     if (document.hidden) return;
     panels().forEach(function (plot) { if (plot.dataset.every && !plot.matches(':hover')) load(plot); });
   }, 10000);
+  window.Muster.chartPanel = { load: load, panels: panels };
   panels().forEach(load);
 })();

@@ -80,5 +80,6 @@
   document.addEventListener('htmx:afterSettle', sync);
   document.addEventListener('click', function (event) { if (event.target.closest('[data-reconnect]')) connect(); });
   window.Muster.live = { sync: sync, lose: lose, isSubscribed: isSubscribed };
-  connect();
+  // Only once every deferred script listens: a socket that opens between two of them would not be heard of.
+  document.addEventListener('DOMContentLoaded', connect);
 })();

@@ -25,7 +25,9 @@ def ask(client, viewer):
 def fleet(make_node, make_site):
     now = timezone.now()
     make_node("alpha", online=True, cpu=0.1, rtt_us=300, memory_used_bytes=10, seen_at=now)
-    make_node("beta", online=True, cpu=0.99, rtt_us=100, memory_used_bytes=30, seen_at=now - timedelta(seconds=1))
+    make_node(
+        "beta", online=True, cpu=0.99, load1=40.0, rtt_us=100, memory_used_bytes=30, seen_at=now - timedelta(seconds=1)
+    )
     make_node("gamma", tier="edge", at=make_site("north/plant-a/line-1"))
     make_node("delta", tier="cloud", state="pending")
     make_node("foreign", at=make_site("north/plant-ab"))

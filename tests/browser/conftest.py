@@ -1,6 +1,5 @@
 """Fixtures for tests in the system's Chromium: the real web process, and signed-in pages."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,22 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from tests.browser import web as web_process
 from tests.browser.seed import PASSWORD
+from tests.chromium import launched
 
-# A container has neither a GPU nor a user name space; the rest keeps the browser from calling home.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CHROMIUM = os.environ.get("MUSTER_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
 
@@ -42,18 +31,16 @@ def web() -> Iterator[web_process.Web]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert CHROMIUM, "no Chromium on PATH; name it in MUSTER_TEST_CHROMIUM"
-    # The driver runs an event loop in this thread, which Django would take for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    """A browser for one file: its driver's event loop would stand in the way of asynchronous tests."""
+    # The loop makes Django take the test's own queries for asynchronous code.
+    with pytest.MonkeyPatch.context() as patch, launched() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser
-        browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cookies(web: web_process.Web, browser: Browser) -> Callable[[str], list[Any]]:
     """Sign a person in once and return their cookies."""
     known: dict[str, list[Any]] = {}

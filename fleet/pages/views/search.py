@@ -1,6 +1,7 @@
 """Search and jump: what the palette offers for a few typed letters."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -9,11 +10,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from fleet.pages.navigation import Place, places
+from fleet.registry.core.health import NEEDS_ATTENTION
 from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere, visible
 from fleet.trust.models import Site
 from fleet.trust.views.people import typed
 
+ATTENTION = [("status", status.value) for status in NEEDS_ATTENTION]
 MOST = 6  # of each kind; the palette fits a screen
 
 
@@ -41,7 +44,7 @@ def _pages(text: str) -> list[Place]:
 
 def _actions(request: HttpRequest, text: str) -> list[tuple[str, str, str]]:
     """Return (label, address, icon) of what may be done and carries the text."""
-    actions = [(_("Show nodes that need attention"), f"{reverse('nodes')}?view=attention", "nodes")]
+    actions = [(_("Show nodes that need attention"), f"{reverse('nodes')}?{urlencode(ATTENTION)}", "nodes")]
     if can_anywhere(request.user, Verb.OPERATE):
         actions.append((_("Enrol a node"), reverse("enrolment"), "plus"))
     return [action for action in actions if text.casefold() in action[0].casefold()]

@@ -102,7 +102,9 @@ def judge(state: str, online: bool, total: int | None, used: int | None, hot: fl
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_database_agrees_with_the_rules(make_node, state, online, total, used, hot, load):
-    node = make_node(state=state, online=online, memory_bytes=total, memory_used_bytes=used, temperature_c=hot, load1=load)
+    node = make_node(
+        state=state, online=online, memory_bytes=total, memory_used_bytes=used, temperature_c=hot, load1=load
+    )
     assert status_of(node)[0] == judge(state, online, total, used, hot, load)
 
 

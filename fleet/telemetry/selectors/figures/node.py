@@ -122,9 +122,7 @@ NODE_CHARTS = {
     "latency": Drawing(
         lambda: _("Round trip to the server"), ("rtt_us",), " ms", _latency, _at(health.RTT_DEGRADED_US / US_PER_MS)
     ),
-    "load": Drawing(
-        lambda: _("Processor load"), ("cpu", "load1"), " %", _load, lambda _node: [], right_suffix=""
-    ),
+    "load": Drawing(lambda: _("Processor load"), ("cpu", "load1"), " %", _load, lambda _node: [], right_suffix=""),
     "memory": Drawing(lambda: _("Memory in use"), ("memory_used_bytes",), " GiB", _memory, _memory_lines),
     "temperature": Drawing(
         lambda: _("Temperature"),

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from fleet.telemetry.core import local_time
 from fleet.telemetry.core.series import shown
 
-
 # A reference further away than this multiple of the greatest reading is left out.
 REACH = 2.0
 
