@@ -5,7 +5,7 @@ import secrets
 from django.db import transaction
 
 from fleet.trust.models import User
-from fleet.trust.services import events
+from fleet.trust.services import events, live_access
 from fleet.trust.services.actors import Actor
 
 MADE_UP_BYTES = 15  # 120 bits, 20 characters: typed once, then changed
@@ -42,3 +42,4 @@ def _store(user: User, password: str, verb: str, actor: Actor) -> None:
         target_label=user.get_username(),
         site=held.site if held else None,
     )
+    live_access.recheck_after_commit(user.pk)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from fleet.trust.models import AccessToken, Site, User
-from fleet.trust.services import events, passwords
+from fleet.trust.services import events, live_access, passwords
 from fleet.trust.services import grants as roles
 from fleet.trust.services.actors import Actor
 from fleet.trust.services.errors import Conflict, InvalidInput
@@ -55,6 +55,7 @@ def deactivate(user: User, *, actor: Actor) -> bool:
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     held = user.grants.select_related("site").order_by("site__path").first()
     _record("user.deactivated", actor, user, held.site if held else None)
+    live_access.recheck_after_commit(user.pk)
     return True
 
 
