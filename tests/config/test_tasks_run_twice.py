@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from config.celery import app
 from fleet.registry.models import Presence
+from fleet.telemetry.services import liveness
 from fleet.trust.models import Event
 
 # A canary is a sign of life: its stamp is what it is for.
@@ -60,7 +61,10 @@ def test_a_task_that_runs_twice_changes_nothing_the_second_time(work, name):
     assert (rows(), partitions()) == before
 
 
-def test_the_first_run_had_something_to_do(work):
+def test_who_came_and_who_went_is_recorded_once(work):
     events = Event.objects.count()
-    app.tasks["fleet.telemetry.tasks.reconcile_liveness"].run()
+    liveness.reconcile()
     assert Event.objects.count() == events + 2
+    before = rows()
+    liveness.reconcile()
+    assert rows() == before

@@ -1,4 +1,4 @@
-"""Nothing secret reaches the log, the audit trail or a page of errors, whatever goes wrong with the request that carries it."""
+"""Nothing secret reaches the log, the audit trail or a page of errors, whatever goes wrong on the way."""
 
 import json
 import logging
