@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _enrol(home: Home, options: argparse.Namespace) -> int:
+    from agent import identity
     from agent.enrolment import Wish, enrol
     from agent.server import Server
 
@@ -66,8 +67,11 @@ def _enrol(home: Home, options: argparse.Namespace) -> int:
     finally:
         server.close()
     sys.stdout.write(f"Enrolled as {enrolment.name} ({enrolment.node}), {enrolment.tier} at {enrolment.site}.\n")
+    sys.stdout.write(f"Fingerprint of its key: {identity.shown(home)}\n")
     if enrolment.state != "active":
-        sys.stdout.write("It waits for an operator's approval on the server's enrolment page.\n")
+        sys.stdout.write(
+            "It waits for an operator, who compares the fingerprint and approves it on the server's enrolment page.\n"
+        )
     sys.stdout.write(f"Start it with: muster-agent run --home {home.path}\n")
     return 0
 

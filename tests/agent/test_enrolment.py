@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent import store
+from agent import identity, store
 from agent.cli import main
 from agent.home import Home
 from agent.server import Server
@@ -48,6 +48,13 @@ def test_an_enrolled_device_knows_its_node_server_and_gateway(home: Home, server
     assert enrolment.node in server.nodes.values()
     assert enrolment.gateway_url == "ws://127.0.0.1:1"
     assert enrolment.data_dir == str(home.path.parent.parent.resolve())
+
+
+def test_the_fingerprint_is_shown_for_the_operator_to_compare(
+    home: Home, server: EnrolmentServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert enrol(home, server) == 0
+    assert f"{identity.shown(home)}\n" in capsys.readouterr().out
 
 
 def test_the_inventory_is_this_machines(home: Home, server: EnrolmentServer) -> None:

@@ -27,6 +27,7 @@ WORDS: dict[str, str | Promise] = {
     "user.created": _("was created as user"),
     "user.deactivated": _("was deactivated"),
     "user.password_changed": _("changed the password"),
+    "user.password_reset": _("was given a new password"),
     "grant.given": _("was given a role"),
     "grant.taken": _("lost a role"),
 }
