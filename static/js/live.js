@@ -5,7 +5,7 @@
   'use strict';
   var SILENCE_MS = 10000, HIDDEN_MS = 60000, POLL_MS = 10000, MAX_DELAY_S = 30, BLOCKED_AFTER = 3, SIGNED_OUT = 4401;
   var path = document.body.dataset.live, socket = null, subscribed = new Map(), wanted = new Set(), confirmed = new Set();
-  var attempts = 0, opened = false, retry = null, heard = 0, hiddenAt = 0, state = 'connecting';
+  var leaving = false, attempts = 0, opened = false, retry = null, heard = 0, hiddenAt = 0, state = 'connecting';
 
   function tell(name, detail) { document.dispatchEvent(new CustomEvent(name, { detail: detail })); }
   function become(next, detail) { state = next; tell('live:state', Object.assign({ state: next, heard: heard }, detail)); }
@@ -52,7 +52,8 @@
     };
     mine.onmessage = function (event) { receive(JSON.parse(event.data)); };
     mine.onclose = function (event) {
-      if (event.code === SIGNED_OUT) location.reload(); // the session ended; the server shows the sign-in page
+      // The session ended: the server shows the sign-in page, unless the person is on the way there already.
+      if (event.code === SIGNED_OUT) { if (!leaving) location.reload(); }
       else if (mine === socket) again();
     };
   }
@@ -77,6 +78,7 @@
     if (document.hidden) { hiddenAt = Date.now(); return; }
     if (Date.now() - hiddenAt > HIDDEN_MS) tell('live:gap', { topic: null });
   });
+  addEventListener('beforeunload', function () { leaving = true; });
   document.addEventListener('htmx:afterSettle', sync);
   document.addEventListener('click', function (event) { if (event.target.closest('[data-reconnect]')) connect(); });
   window.Muster.live = { sync: sync, lose: lose, isSubscribed: isSubscribed };

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from config.celery import app
 from fleet.registry.models import Presence
+from fleet.telemetry.models import Watch
 from fleet.telemetry.services import liveness
+from fleet.telemetry.services.watch import STAND_IN
 from fleet.trust.models import Event
 
-# A canary is a sign of life: its stamp is what it is for.
-STAMPS = {"trust_canary"}
+# Signs of life, of a worker and of who watches the leases: the stamp is what they are for.
+STAMPS = {"trust_canary", "telemetry_watch"}
 
 
 def scheduled() -> dict[str, tuple[Any, ...]]:
@@ -48,6 +50,8 @@ def work(make_node: Callable[..., Any], make_token: Callable[..., Any]) -> None:
     now = timezone.now()
     make_node(online=True)
     make_node(expires_at=now - timedelta(minutes=1), liveness=Presence.Liveness.ONLINE)
+    looked = now - STAND_IN.patience / 2
+    Watch.objects.create(name=STAND_IN.name, looked_at=looked, unbroken_since=looked - timedelta(hours=1))
     token, _secret = make_token()
     type(token).objects.filter(pk=token.pk).update(expires_at=now - timedelta(days=3))
 
