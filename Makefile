@@ -36,7 +36,7 @@ check: install-dev ## Run the fast part: ruff, mypy, import-linter, migrations, 
 	@.ci/check
 	@$(RUN) -m pytest -q tests/architecture
 
-soak: install-dev ## Run what is longer than a minute
+soak: install-dev ## Run what is longer than a minute; SOAK_SECONDS=90 shortens the random kills
 	@.ci/chromium
 	@$(RUN) -m pytest -m soak $(ARGS)
 

@@ -13,10 +13,18 @@ def main() -> None:
         sys.exit(supervise(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
+        from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed here. Run `make install`, then use .venv/bin/python manage.py.")
-    execute_from_command_line(sys.argv)
+    from config.env import ConfigError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if not isinstance(error.__cause__, ConfigError):
+            raise
+        sys.exit(str(error))  # a setting is missing: its name and the way out, without a trace of ours
 
 
 if __name__ == "__main__":

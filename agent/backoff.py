@@ -3,9 +3,9 @@
 import random
 from collections.abc import Callable
 
-# A node has to be healthy 5 s after the way to the server is free again: what is waited
-# (1.5 s), the dial and the first frame fit into that. After five minutes the outage is a
-# long one and a slower knock is kinder to a server that starts.
+# A node has to be healthy 5 s after the way to the server is free again: a dial into a black
+# hole (2 s), what is waited behind it, the next dial and the first frame fit into that. After
+# five minutes the outage is a long one and a slower knock is kinder to a server that starts.
 FIRST_CAP_S = 1.5
 LATER_CAP_S = 3.0
 PATIENT_AFTER_S = 300.0
@@ -25,13 +25,14 @@ class Backoff:
         """Start from the beginning: the connection stood."""
         self._failures = 0
 
-    def next_delay_s(self, outage_s: float) -> float:
+    def next_delay_s(self, outage_s: float, spent_s: float = 0.0) -> float:
         """Return the seconds to wait after one more failure.
 
         Args:
             outage_s: seconds since the last good connection.
+            spent_s: seconds that the failed attempt took itself; they count as waited.
         """
         cap = FIRST_CAP_S if outage_s < PATIENT_AFTER_S else LATER_CAP_S
-        ceiling = min(cap, BASE_S * 2 ** min(self._failures, 16))
+        ceiling = max(BASE_S, min(cap, BASE_S * 2 ** min(self._failures, 16)) - spent_s)
         self._failures += 1
         return self._uniform(0.0, ceiling)

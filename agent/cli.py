@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _enrol(home: Home, options: argparse.Namespace) -> int:
+    from agent import identity
     from agent.enrolment import Wish, enrol
     from agent.server import Server
 
@@ -59,13 +60,18 @@ def _enrol(home: Home, options: argparse.Namespace) -> int:
         data_dir=_data_dir(options.data),
     )
     server = Server(wish.server)
+    if server.is_overheard:
+        sys.stderr.write(f"muster-agent: warning: the token travels to {server.url} unencrypted; use https:// there\n")
     try:
         enrolment = enrol(home, wish, server)
     finally:
         server.close()
     sys.stdout.write(f"Enrolled as {enrolment.name} ({enrolment.node}), {enrolment.tier} at {enrolment.site}.\n")
+    sys.stdout.write(f"Fingerprint of its key: {identity.shown(home)}\n")
     if enrolment.state != "active":
-        sys.stdout.write("It waits for an operator's approval on the server's enrolment page.\n")
+        sys.stdout.write(
+            "It waits for an operator, who compares the fingerprint and approves it on the server's enrolment page.\n"
+        )
     sys.stdout.write(f"Start it with: muster-agent run --home {home.path}\n")
     return 0
 

@@ -32,6 +32,9 @@ HOPELESS_DELAY_S = 30.0
 SUPERSEDED_DELAY_S = 1.0
 SUPERSEDED_LIMIT_S = 30.0
 SETTLED_AFTER_S = 60.0
+# A frame that the server refused this often in a row is not sent any more. The second and the
+# third time show that it was not the server's bad moment.
+FRAME_REFUSALS = 3
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,8 @@ class Connection:
         self._wake = asyncio.Event()
         self._good_at = self._welcomed_at = monotonic()
         self._superseded = 0
+        self._refused_frame: tuple[str, int] | None = None
+        self._refusals = 0
         self.link = Link(since_us=now_us())
 
     def wake(self) -> None:
@@ -98,10 +103,11 @@ class Connection:
     async def run(self) -> None:
         """Stay connected until cancelled."""
         while True:
+            began = self._monotonic()
             try:
                 await self._connect_once()
             except LinkError as error:
-                await self._sleep(self._after(error))
+                await self._sleep(self._after(error, self._monotonic() - began))
 
     async def _connect_once(self) -> None:
         async with dial(self._gateway_url, self._clock) as channel:
@@ -127,15 +133,24 @@ class Connection:
         if self._good_at - self._welcomed_at > SETTLED_AFTER_S:
             self._superseded = 0
 
-    def _after(self, error: LinkError) -> float:
+    def _after(self, error: LinkError, spent_s: float) -> float:
         """Show why the link is down and return the seconds until the next dial."""
-        outlook = self._outlook(error)
+        if isinstance(error, LinkRefused) and error.frame is not None:
+            self._frame_refused(*error.frame)
+        outlook = self._outlook(error, spent_s)
         message = f"{error}; {outlook.advice}" if outlook.advice else str(error)
         if self._show(outlook.state, message):
             log.warning("not connected: %s", message)
         return outlook.delay_s
 
-    def _outlook(self, error: LinkError) -> Outlook:
+    def _frame_refused(self, boot: str, seq: int) -> None:
+        """Count how often the server refused this frame, and set it aside so that those behind it get through."""
+        self._refusals = self._refusals + 1 if (boot, seq) == self._refused_frame else 1
+        self._refused_frame = (boot, seq)
+        if self._refusals >= FRAME_REFUSALS and self._spool.set_aside(boot, seq):
+            log.error("set aside boot=%s seq=%d: the server cannot store this frame", boot, seq)
+
+    def _outlook(self, error: LinkError, spent_s: float) -> Outlook:
         code = error.code if isinstance(error, LinkRefused) else None
         if code == CLOSE_SUPERSEDED:
             self._superseded += 1
@@ -144,7 +159,8 @@ class Connection:
             return Outlook(status.REFUSED, delay_s, advice)
         if code in _REFUSALS:
             return _REFUSALS[code]
-        return Outlook(status.CONNECTING, self._backoff.next_delay_s(self._monotonic() - self._good_at))
+        outage_s = self._monotonic() - self._good_at
+        return Outlook(status.CONNECTING, self._backoff.next_delay_s(outage_s, spent_s))
 
     def _show(self, state: str, message: str) -> bool:
         return self.link.move(state, message, now_us())

@@ -113,11 +113,13 @@ class LinkRefused(LinkError):
 
     Attributes:
         code: a close code of `muster.wire.messages`.
+        frame: boot and sequence of the frame that the server cannot store, where that is the reason.
     """
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, frame: tuple[str, int] | None = None) -> None:
         super().__init__(reason or f"closed with code {code}")
         self.code = code
+        self.frame = frame
 
 
 class BadGateway(LinkError):

@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.errors import HomeUnusable
 from agent.files import write_atomically
 from agent.home import Home
+from muster.canon.signatures import fingerprint, public_bytes
 
 
 def load(home: Home) -> Ed25519PrivateKey | None:
@@ -27,6 +28,16 @@ def load(home: Home) -> Ed25519PrivateKey | None:
     if not isinstance(key, Ed25519PrivateKey):
         raise _damaged(home)
     return key
+
+
+def shown(home: Home) -> str | None:
+    """Return the fingerprint that an operator compares before approving, None without a key.
+
+    Raises:
+        HomeUnusable: the file cannot be read or is no Ed25519 key.
+    """
+    key = load(home)
+    return None if key is None else fingerprint(public_bytes(key))
 
 
 def make(home: Home) -> Ed25519PrivateKey:

@@ -4,7 +4,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from agent import status, store
+from agent import identity, status, store
 from agent.errors import NotConnected, NotRunning
 from agent.home import Home
 from agent.status import STALE_AFTER_US, Status
@@ -20,13 +20,14 @@ def report(home: Home, *, as_json: bool, out: TextIO) -> int:
 
     Raises:
         NotEnrolled: there is no node to speak of.
+        HomeUnusable: the record or the key cannot be read.
     """
     enrolment = store.load(home)
     current = status.read(home)
     running = home.is_locked()
     age_us = current.age_us(now_us()) if current else None
     stale = running and (age_us is None or age_us > STALE_AFTER_US)
-    document = _document(enrolment, current, running, stale, age_us)
+    document = _document(enrolment, current, running, stale, age_us) | {"fingerprint": identity.shown(home)}
     out.write(msgspec.json.encode(document).decode() + "\n" if as_json else _text(document))
     if not running or stale:
         return NotRunning.exit_code
@@ -75,6 +76,7 @@ def _measured(current: Status) -> dict[str, Any]:
 def _text(document: dict[str, Any]) -> str:
     lines = [
         f"{document['name']} ({document['node']}), {document['tier']} at {document['site']}",
+        f"key        {document['fingerprint'] or 'missing'}",
         f"server     {document['server']}",
         f"state      {_state(document)}",
     ]
@@ -83,7 +85,7 @@ def _text(document: dict[str, Any]) -> str:
             f"last ack   {_ago(document['last_ack_us'])}",
             f"spool      {document['waiting_frames']} frames waiting, {document['dropped_frames']} lost",
             f"round trip {_milliseconds(document['rtt_us'])}",
-            f"clock      {_milliseconds(document['offset_us'])} behind the server's",
+            f"clock      {_clock(document['offset_us'])}",
         ]
     return "\n".join(lines) + "\n"
 
@@ -99,6 +101,13 @@ def _state(document: dict[str, Any]) -> str:
 
 def _ago(at_us: int | None) -> str:
     return "never" if at_us is None else f"{max(0, now_us() - at_us) / 1_000_000:.1f} s ago"
+
+
+def _clock(offset_us: int | None) -> str:
+    """Return how far this device's clock is from the server's, in words."""
+    if offset_us is None:
+        return "not compared yet"
+    return f"{_milliseconds(abs(offset_us))} {'ahead of' if offset_us < 0 else 'behind'} the server's"
 
 
 def _milliseconds(value_us: int | None) -> str:

@@ -1,5 +1,6 @@
 """The server's enrolment interface over HTTP, with its failures in words."""
 
+import ipaddress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -50,6 +51,12 @@ class Server:
             transport=transport,
             headers={"User-Agent": f"muster-agent/{__version__}", "Accept": "application/json"},
         )
+
+    @property
+    def is_overheard(self) -> bool:
+        """Whether what is sent travels unencrypted over a network."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
     def close(self) -> None:
         """Close the connection."""
@@ -147,6 +154,13 @@ class _Garbled(ServerUnreachable):
 class _Refusal(msgspec.Struct, frozen=True):
     code: str
     detail: str
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
 
 
 def _checked(url: str) -> str:

@@ -9,13 +9,12 @@ from agent.channel import Channel
 from agent.clock import ServerClock
 from agent.errors import BadGateway, LinkError, LinkRefused, LinkSilent
 from agent.spool import Cursor, Spool
-from muster.wire.messages import Ack, Bye, Ping, Pong
+from muster.wire.messages import PING_INTERVAL_S, Ack, Bye, Ping, Pong
 
 # Frames on their way at most. At ten commits a second this sends a backlog at 2 560 frames
 # a second, an hour of samples in a second and a half, and keeps the gateway's queue short.
 WINDOW_FRAMES = 256
-PING_INTERVAL_S = 1.0
-SILENCE_S = 3.0  # three pings without any answer
+SILENCE_S = 3 * PING_INTERVAL_S  # three pings without any answer
 WATCH_INTERVAL_S = 0.25
 # A watch that was itself this late says that this process stood still, not the gateway.
 STOPPED_S = 1.5
@@ -110,8 +109,8 @@ class Session:
                     self._acknowledge(message)
                 case Pong():
                     self._clock.observe(message.sent_at, message.at)
-                case Bye():
-                    raise LinkRefused(message.code, message.reason)
+                case Bye(code, reason, boot, seq):
+                    raise LinkRefused(code, reason, None if boot is None or seq is None else (boot, seq))
                 case _:
                     raise BadGateway(f"the gateway sent {type(message).__name__}, which is not its to send now")
 

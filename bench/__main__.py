@@ -2,7 +2,7 @@
 
 import runpy
 
-BENCHMARKS = ("gateway",)
+BENCHMARKS = ("gateway", "pages")
 
 for name in BENCHMARKS:
     runpy.run_module(f"bench.{name}", run_name="__main__")

@@ -12,7 +12,9 @@ urlpatterns = [
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "docs",
-        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html"),
+        SpectacularSwaggerSplitView.as_view(
+            url_name="api-schema", template_name="api/docs.html", template_name_js="api/docs.js"
+        ),
         name="api-docs",
     ),
     re_path(r"[\s\S]", NotFoundView.as_view()),  # everything else, line breaks included; reversible, unlike (?s:.)

@@ -56,6 +56,7 @@ app.conf.update(
 app.conf.beat_schedule = {
     "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": timedelta(minutes=10)},
     "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": timedelta(seconds=30)},
+    "telemetry-streams": {"task": "fleet.telemetry.tasks.prune_streams", "schedule": timedelta(hours=1)},
     # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
     **{
         f"canary-{queue}": {

@@ -73,11 +73,13 @@ class Env:
             name, str(int(default)), lambda value: words[value.lower()], "one of 1, 0, true, false, yes, no, on, off"
         )
 
-    def integer(self, name: str, default: int, *, least: int = 0) -> int:
-        """Return a whole number of at least `least`."""
+    def integer(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+        """Return a whole number of at least `least` and, where given, at most `most`."""
         value = self._read(name, str(default), int, "a whole number")
         if value < least:
             raise ConfigError(f"{name} is {value}; it must be {least} or more.")
+        if most is not None and value > most:
+            raise ConfigError(f"{name} is {value}; it must be {most} or less.")
         return value
 
     def words(self, name: str, default: str) -> list[str]:

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
 from config.env import EMBEDDED_ENV, ConfigError, Env, read_env_file
+from config.timing import check_lease
+from muster.wire.messages import LONGEST_INTERVAL_MS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MUSTER_DATA_DIR", BASE_DIR / "var")).expanduser().resolve()
@@ -25,7 +27,8 @@ try:
     ALLOWED_HOSTS = env.words("MUSTER_ALLOWED_HOSTS", urlsplit(MUSTER_PUBLIC_URL).hostname or "")
     # Seconds without a stored frame after which a node counts as offline.
     MUSTER_LEASE_SECONDS = env.integer("MUSTER_LEASE_SECONDS", 6, least=2)
-    MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100)
+    MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100, most=LONGEST_INTERVAL_MS)
+    check_lease(MUSTER_LEASE_SECONDS, MUSTER_SAMPLE_INTERVAL_MS)
     MUSTER_RAW_HOURS = env.integer("MUSTER_RAW_HOURS", 6, least=1)
     # Whether this installation runs workers, whose canaries then count for readiness.
     MUSTER_WORKERS = env.flag("MUSTER_WORKERS", True)
@@ -60,9 +63,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Headers first, so that static files carry them too.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "fleet.pages.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -70,7 +76,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "fleet.pages.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 
@@ -106,6 +111,8 @@ DATABASES = {
         "PORT": str(_db.get("port", "")),
         # A thread of an ASGI server never gives a connection back by itself, so connections live in a pool.
         "CONN_MAX_AGE": 0,
+        # The pool looks at a connection before it lends it: after a restart of PostgreSQL no page fails.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
     }
 }
@@ -143,6 +150,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+# No body is read past this. Above Django's own limit, so that a body just over that is refused in the words of REST.
+MUSTER_MAX_BODY_BYTES = 2 * DATA_UPLOAD_MAX_MEMORY_SIZE
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -169,9 +178,10 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = MUSTER_DATA_DIR / "static"
+SERVESTATIC_ALLOW_ALL_ORIGINS = False  # the pages' own assets; nobody else embeds them
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"},
 }
 
 REST_FRAMEWORK = {

@@ -53,6 +53,10 @@ class Cursor:
             taken.extend(self._take_from(stream, limit - len(taken)))
         return taken
 
+    def first_of(self, stream: Stream) -> SpooledFrame | None:
+        """Return the first frame of one stream that was not handed out before, None without one."""
+        return next(iter(self._take_from(stream, 1)), None)
+
     def _take_from(self, stream: Stream, limit: int) -> list[SpooledFrame]:
         position = self._positions.setdefault(stream.boot, _Position(stream.acked))
         position.seq = max(position.seq, stream.acked)

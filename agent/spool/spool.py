@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.files import sync_folder, write_atomically
-from agent.spool import acks, segments
+from agent.spool import acks, refused, segments
+from agent.spool.cursor import Cursor
 from agent.spool.segments import SegmentWriter
 from agent.spool.streams import Stream
 from muster.wire.messages import MAX_STREAMS, StreamState
@@ -114,11 +115,27 @@ class Spool:
 
     def acknowledge(self, boot: str, seq: int) -> None:
         """Forget what the server has stored; a position of an unknown boot is passed over."""
-        stream = self._current if boot == self.boot else self._earlier.get(boot)
+        stream = self._stream(boot)
         if stream is None or not stream.acknowledge(seq):
             return
         self._acks_changed = True
         self._remove_acknowledged(stream)
+
+    def set_aside(self, boot: str, seq: int) -> bool:
+        """Take a frame that the server cannot store out of the way of those behind it; it counts as dropped.
+
+        Returns:
+            Whether it was; a frame that others still wait in front of, or that is gone, is left as it is.
+        """
+        stream = self._stream(boot)
+        if stream is None or stream.acked != seq - 1 or stream.last_seq < seq:
+            return False
+        first = Cursor(self).first_of(stream)
+        if first is not None and first.seq == seq:
+            refused.keep(self._folder, first)
+        self.dropped += 1
+        self.acknowledge(boot, seq)
+        return True
 
     def checkpoint(self) -> Callable[[], None] | None:
         """Return the work that makes everything until now durable, None if there is none.
@@ -149,6 +166,9 @@ class Spool:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+
+    def _stream(self, boot: str) -> Stream | None:
+        return self._current if boot == self.boot else self._earlier.get(boot)
 
     def _recover(self) -> None:
         positions = acks.load(self._folder)

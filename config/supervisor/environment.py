@@ -51,7 +51,18 @@ def write(data_dir: Path, settings: Mapping[str, str]) -> Path:
 
 def for_server(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the server's processes: ours and the settings."""
-    return {**os.environ, **settings, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    own = {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
+    return {"FORWARDED_ALLOW_IPS": trusted_proxies(settings), **os.environ, **settings, **own}
+
+
+def trusted_proxies(settings: Mapping[str, str]) -> str:
+    """Return from where "this request came from that address" is believed.
+
+    Under https a proxy on this machine ends TLS before us. Without it there is none, and whoever
+    claims another address wants to be throttled, or remembered in the audit log, as somebody else.
+    """
+    public = settings.get("MUSTER_PUBLIC_URL") or Env().text("MUSTER_PUBLIC_URL", "")
+    return "127.0.0.1,::1" if urlsplit(public).scheme == "https" else ""
 
 
 def for_agent(settings: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from config.supervisor.options import ROOT, Options
 GRACE_S = 3
 # A frame of a node is at most this large; what is larger is cut off before it is read.
 GATEWAY_MESSAGE_BYTES = 1 << 20
+# Our own bounds on slow and endless request heads.
+HTTP = "config.http.protocol:BoundedHttp"
 CELERY = ("celery", "-A", "config.celery")
 CELERY_LOG = ("--loglevel", "WARNING")
 
@@ -39,7 +41,7 @@ def web(options: Options, environment: Mapping[str, str]) -> Spec:
     """Return pages, REST and browser sockets."""
     command = module(
         environment, "uvicorn", "config.asgi:application", "--host", options.host, "--port", str(options.port),
-        "--no-access-log", "--lifespan", "off", "--ws-per-message-deflate", "false",
+        "--http", HTTP, "--no-access-log", "--lifespan", "off", "--ws-per-message-deflate", "false",
         "--timeout-graceful-shutdown", str(GRACE_S),
     )  # fmt: skip
     name = urlsplit(public_url(options)).hostname or options.host
@@ -50,7 +52,7 @@ def gateway(options: Options, environment: Mapping[str, str]) -> Spec:
     """Return the node sockets."""
     command = module(
         environment, "uvicorn", "config.gateway:application", "--host", options.host,
-        "--port", str(options.gateway_port), "--no-access-log", "--lifespan", "on",
+        "--port", str(options.gateway_port), "--http", HTTP, "--no-access-log", "--lifespan", "on",
         "--ws-max-size", str(GATEWAY_MESSAGE_BYTES), "--ws-per-message-deflate", "false", "--ws-ping-interval", "20",
         "--timeout-graceful-shutdown", str(GRACE_S),
     )  # fmt: skip

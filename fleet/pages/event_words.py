@@ -44,6 +44,7 @@ EVENTS = {
     "user.password_changed": Words(
         "busy", _("Password changed"), _("The password of {target} was changed by {actor}.")
     ),
+    "user.password_reset": Words("busy", _("Password reset"), _("{target} was given a new password by {actor}.")),
     "grant.given": Words("busy", _("Role given"), _("{target} was given a role by {actor}.")),
     "grant.taken": Words("off", _("Role taken away"), _("{actor} took a role away from {target}.")),
 }

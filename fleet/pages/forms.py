@@ -20,7 +20,16 @@ def zones() -> list[tuple[str, str]]:
     return [("UTC", "UTC")] + [(name, name.replace("_", " ")) for name in places]
 
 
-class PreferencesForm(forms.ModelForm):
+class OwnColumnsForm(forms.ModelForm):
+    """Stores its own columns only: a person read before may have been deactivated, or changed their password."""
+
+    def save(self, commit: bool = True) -> Any:
+        if commit:
+            self.instance.save(update_fields=list(self.fields))
+        return self.instance
+
+
+class PreferencesForm(OwnColumnsForm):
     """How a person wants to see the pages."""
 
     language = forms.ChoiceField(
@@ -34,7 +43,7 @@ class PreferencesForm(forms.ModelForm):
         labels = {"theme": _("Theme"), "density": _("Density"), "shortcuts": _("Single-key shortcuts")}
 
 
-class ThemeForm(forms.ModelForm):
+class ThemeForm(OwnColumnsForm):
     """The theme alone, from the top bar."""
 
     class Meta:

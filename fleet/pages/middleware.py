@@ -1,4 +1,4 @@
-"""How a person wants to see the pages, applied to every request."""
+"""What holds for every page: how the person wants to see it, and that nobody keeps a copy."""
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -38,3 +38,18 @@ def _language(request: HttpRequest) -> str:
 def _zone(request: HttpRequest) -> ZoneInfo:
     """Return the zone of a signed-in person; UTC for everybody else."""
     return ZoneInfo(request.user.time_zone) if isinstance(request.user, User) else ZoneInfo("UTC")
+
+
+class NoStoreMiddleware:
+    """Keeps answers out of every cache unless they say otherwise: they hold secrets, or are old a second later.
+
+    So neither a shared computer's "back" after signing out nor a proxy shows what a person saw.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response

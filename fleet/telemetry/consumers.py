@@ -26,6 +26,7 @@ from fleet.telemetry.core.topics import Topic, parse
 from fleet.telemetry.selectors import watching
 from fleet.telemetry.services.sender import REDIS_AWAY
 from fleet.trust.models import User
+from fleet.trust.services import live_access
 from muster.clock import now_us
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ CLOSE_SLOW = 1013
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """One page's socket. Access is decided at each subscribe and again every half minute."""
+    """One page's socket. Access is decided at each subscribe, when it changes, and again every half minute."""
 
     user: User
     zone: ZoneInfo
@@ -55,6 +56,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         self._know(user)
         await self.accept()
+        await self._join()
         self.chores = [asyncio.create_task(work) for work in (self._send_all(), self._beat(), self._recheck())]
 
     async def disconnect(self, code: int) -> None:
@@ -62,6 +64,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             chore.cancel()
         await asyncio.gather(*self.chores, return_exceptions=True)
         await self._leave(self.topics)
+        if self.chores:  # none were started for a visitor
+            await self._part()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         request = _request(text_data)
@@ -85,6 +89,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 "data": _localised(event["data"], self.zone),
             }
         )
+
+    async def access_changed(self, _event: dict[str, Any]) -> None:
+        """Look again at once: the person signed out, was deactivated, or holds another role."""
+        try:
+            await self.recheck()
+        except DatabaseError as error:
+            log.warning("live.recheck_later", error=str(error).strip())
+
+    async def _join(self) -> None:
+        """Listen for changes of the person's access."""
+        try:
+            await self.channel_layer.group_add(live_access.group(self.user.pk), self.channel_name)
+        except REDIS_AWAY as error:
+            log.warning("live.join_failed", error=str(error) or type(error).__name__)
+
+    async def _part(self) -> None:
+        try:
+            await self.channel_layer.group_discard(live_access.group(self.user.pk), self.channel_name)
+        except REDIS_AWAY as error:
+            log.warning("live.leave_failed", error=str(error) or type(error).__name__)
 
     async def _subscribe(self, topics: dict[str, Topic | None]) -> None:
         wanted = {topic for topic in topics.values() if topic is not None} - self.topics

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from fleet.telemetry.services import liveness, partitions
+from fleet.telemetry.services import liveness, partitions, streams
 
 
 @shared_task
@@ -14,4 +14,10 @@ def reconcile_partitions() -> None:
 @shared_task
 def reconcile_liveness() -> None:
     """Record who came and went while no pulse was running."""
-    liveness.reconcile()
+    liveness.stand_in()
+
+
+@shared_task
+def prune_streams() -> None:
+    """Drop the streams of finished boots."""
+    streams.prune()

@@ -25,6 +25,9 @@ MAX_FRAME_SAMPLES = 600
 MAX_STREAMS = 64  # boots named in one Hello; a device keeps no more of them
 MAX_MESSAGE_BYTES = 1 << 20
 NONCE_BYTES = 32
+SHORTEST_INTERVAL_MS = 50  # between two readings
+LONGEST_INTERVAL_MS = 3_600_000
+PING_INTERVAL_S = 1.0  # a device speaks at least this often, however seldom it takes a reading
 
 _LAST = (1 << 63) - 1  # the largest int64
 _LAST_TIME = 253_402_300_799_999_999  # the end of the year 9999, the last that a datetime can hold
@@ -109,7 +112,7 @@ class Welcome(Message):
     minor: Count
     epoch: Count
     at: Time
-    sample_interval_ms: Annotated[int, Meta(ge=50, le=3_600_000)]
+    sample_interval_ms: Annotated[int, Meta(ge=SHORTEST_INTERVAL_MS, le=LONGEST_INTERVAL_MS)]
     streams: Streams
     signature: Signature
 
@@ -166,9 +169,13 @@ class Pong(Message):
     at: Time
 
 
-class Bye(Message):
+class Bye(Message, omit_defaults=True):
+    """The end of the socket; `boot` and `seq` name the frame that was its cause, where one was."""
+
     code: Annotated[int, Meta(ge=1000, le=4999)]
     reason: Annotated[str, Meta(max_length=500)]
+    boot: Uuid | None = None
+    seq: Count | None = None
 
 
 # Close codes of a node socket (4000 to 4999 are the application's, RFC 6455 section 7.4.2).

@@ -15,7 +15,19 @@ from websockets.exceptions import ConnectionClosed
 
 from muster.canon.signatures import SOCKET_HELLO, SOCKET_WELCOME, public_bytes, sign, verify
 from muster.wire import envelope
-from muster.wire.messages import Ack, Bye, Challenge, Frame, Hello, Message, Ping, Pong, StreamState, Welcome
+from muster.wire.messages import (
+    CLOSE_MALFORMED,
+    Ack,
+    Bye,
+    Challenge,
+    Frame,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    StreamState,
+    Welcome,
+)
 from muster.wire.versions import MINOR, negotiate
 
 
@@ -24,6 +36,7 @@ class Gateway:
     """Stores frames as the real gateway does: in order, each sequence once, acknowledged after.
 
     Attributes:
+        cannot_store: sequences that are answered with a Bye that names them.
         ahead_us: how far this server's clock is ahead of the machine's.
         refuse: (code, reason) to say instead of a Welcome.
         acking: whether frames are acknowledged.
@@ -35,6 +48,7 @@ class Gateway:
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     device_key: bytes = b""
+    cannot_store: set[int] = field(default_factory=set)
     ahead_us: int = 0
     interval_ms: int = 100
     refuse: tuple[int, str] | None = None
@@ -103,6 +117,7 @@ class _Conversation:
         self.gateway = gateway
         self.socket = socket
         self.sent = 0
+        self.ended = False
 
     async def run(self) -> None:
         assert self.socket.request is not None
@@ -115,6 +130,8 @@ class _Conversation:
             opened, message = envelope.decode(data)
             await handlers[type(message)](message if not isinstance(message, Frame) else (message, bytes(opened.body)))
             await self.gateway._note()
+            if self.ended:
+                return  # what lies behind in the socket is not looked at
 
     async def send(self, message: Message) -> None:
         self.sent += 1
@@ -143,6 +160,11 @@ class _Conversation:
 
     async def _frame(self, arrived: tuple[Frame, bytes]) -> None:
         frame, body = arrived
+        if frame.seq in self.gateway.cannot_store:
+            await self.send(Bye(CLOSE_MALFORMED, "the frame cannot be stored", frame.boot, frame.seq))
+            await self.socket.close(CLOSE_MALFORMED)
+            self.ended = True
+            return
         stored = self.gateway.bodies[frame.boot]
         if stored.get(frame.seq, body) != body:
             self.gateway.repeated.append((frame.boot, frame.seq))

@@ -28,6 +28,14 @@ def test_a_good_connection_starts_it_anew() -> None:
     assert backoff.next_delay_s(1) == BASE_S
 
 
+def test_the_time_that_an_attempt_took_counts_as_waited() -> None:
+    backoff = Backoff(longest)
+    for _ in range(10):
+        backoff.next_delay_s(1)
+    assert backoff.next_delay_s(1, spent_s=0.5) == FIRST_CAP_S - 0.5
+    assert backoff.next_delay_s(1, spent_s=FIRST_CAP_S + 1) == BASE_S
+
+
 def test_the_jitter_is_full() -> None:
     bounds: list[tuple[float, float]] = []
 

@@ -10,7 +10,7 @@ import pytest
 from agent import identity, status
 from agent.backoff import Backoff
 from agent.clock import ServerClock
-from agent.connection import NOT_ACTIVE_DELAY_S, SUPERSEDED_LIMIT_S, Connection, Sleep
+from agent.connection import FRAME_REFUSALS, NOT_ACTIVE_DELAY_S, SUPERSEDED_LIMIT_S, Connection, Sleep
 from agent.handshake import Credentials
 from agent.home import Home
 from agent.session import WINDOW_FRAMES
@@ -48,6 +48,13 @@ def spool(home: Home) -> Spool:
     return Spool(home.spool, str(uuid7()))
 
 
+def fill(spool: Spool, count: int) -> None:
+    for _ in range(count):
+        number = spool.next_number()
+        frame = Frame(number.boot, number.seq, number.dropped, number.waiting, [Sample(1, 0.0, 1, 0.0)])
+        spool.append(encode_body(frame))
+
+
 @asynccontextmanager
 async def connected(
     gateway: Gateway, home: Home, spool: Spool, sleep: Sleep = asyncio.sleep, url: str | None = None
@@ -62,6 +69,7 @@ async def connected(
         on_interval=lambda seconds: None,
         backoff=Backoff(lambda low, high: high),
         sleep=sleep,
+        monotonic=lambda: 0.0,  # attempts that take no time
     )
     task = asyncio.create_task(connection.run())
     try:
@@ -124,10 +132,7 @@ async def test_an_address_that_is_none_is_shown_and_not_a_crash(home: Home, gate
 
 async def test_no_more_than_a_window_is_on_its_way(home: Home, gateway: Gateway, spool: Spool) -> None:
     total = WINDOW_FRAMES + 100
-    for _ in range(total):
-        number = spool.next_number()
-        frame = Frame(number.boot, number.seq, number.dropped, number.waiting, [Sample(1, 0.0, 1, 0.0)])
-        spool.append(encode_body(frame))
+    fill(spool, total)
     gateway.acking = False
     async with connected(gateway, home, spool) as connection:
         await gateway.until(lambda: len(gateway.frames()) == WINDOW_FRAMES)
@@ -141,3 +146,32 @@ async def test_no_more_than_a_window_is_on_its_way(home: Home, gateway: Gateway,
         assert connection.link.state == status.CONNECTED
     assert gateway.repeated == []
     assert [frame.waiting for frame in gateway.frames()] == list(range(total))
+
+
+async def test_a_frame_that_cannot_be_stored_is_set_aside_and_those_behind_it_arrive(
+    home: Home, gateway: Gateway, spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(spool, 5)
+    gateway.cannot_store = {3}
+    async with connected(gateway, home, spool):
+        await gateway.until(lambda: gateway.acked(spool.boot) == 5)
+
+    assert sorted(gateway.bodies[spool.boot]) == [1, 2, 4, 5]
+    assert len(gateway.hellos) == FRAME_REFUSALS + 1
+    assert spool.dropped == 1
+    assert [path.name for path in (home.spool / "refused").iterdir()] == [f"{spool.boot}.000000000003"]
+    assert sum("set aside" in record.message for record in caplog.records) == 1
+
+
+async def test_a_frame_that_was_refused_twice_and_then_stored_is_not_lost(
+    home: Home, gateway: Gateway, spool: Spool
+) -> None:
+    fill(spool, 3)
+    gateway.cannot_store = {2}
+    async with connected(gateway, home, spool):
+        await gateway.until(lambda: len(gateway.hellos) == FRAME_REFUSALS)
+        gateway.cannot_store = set()
+        await gateway.until(lambda: gateway.acked(spool.boot) == 3)
+
+    assert sorted(gateway.bodies[spool.boot]) == [1, 2, 3]
+    assert spool.dropped == 0

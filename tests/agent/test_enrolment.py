@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent import store
+from agent import identity, store
 from agent.cli import main
 from agent.home import Home
+from agent.server import Server
 from muster.canon.signatures import fingerprint, public_bytes
 from muster.wire.enrolment import MAX_REQUEST_BYTES
 from tests.agent.enrolment_server import TOKEN, EnrolmentServer
@@ -47,6 +48,13 @@ def test_an_enrolled_device_knows_its_node_server_and_gateway(home: Home, server
     assert enrolment.node in server.nodes.values()
     assert enrolment.gateway_url == "ws://127.0.0.1:1"
     assert enrolment.data_dir == str(home.path.parent.parent.resolve())
+
+
+def test_the_fingerprint_is_shown_for_the_operator_to_compare(
+    home: Home, server: EnrolmentServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert enrol(home, server) == 0
+    assert f"{identity.shown(home)}\n" in capsys.readouterr().out
 
 
 def test_the_inventory_is_this_machines(home: Home, server: EnrolmentServer) -> None:
@@ -295,3 +303,33 @@ def test_a_damaged_key_is_not_replaced(home: Home, server: EnrolmentServer) -> N
     home.identity.write_text("nonsense")
     assert enrol(home, server) == 5
     assert home.identity.read_text() == "nonsense"
+
+
+@pytest.mark.parametrize(
+    ("url", "overheard"),
+    [
+        ("http://muster.example:8000", True),
+        ("http://192.0.2.7", True),
+        ("https://muster.example", False),
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+        ("http://localhost:8000", False),
+    ],
+)
+def test_a_token_over_plain_http_is_overheard_unless_it_stays_on_this_machine(url: str, overheard: bool) -> None:
+    server = Server(url)
+    server.close()
+    assert server.is_overheard is overheard
+
+
+def test_enrolling_over_an_unencrypted_network_is_warned_of_in_one_line(
+    home: Home, server: EnrolmentServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert enrol(home, server) == 0
+    assert capsys.readouterr().err == ""
+    # RFC 6761: a name that never resolves
+    assert enrol(Home(home.path.with_name("other")), server, url="http://nowhere.invalid") == 7
+    warning, _refusal = capsys.readouterr().err.splitlines()
+    assert warning == (
+        "muster-agent: warning: the token travels to http://nowhere.invalid unencrypted; use https:// there"
+    )

@@ -6,10 +6,12 @@ import signal
 
 import pytest
 
-from agent import status, store
+from agent import identity, status, store
 from agent.cli import main
 from agent.errors import HomeUnusable, NotConnected, NotEnrolled, NotRunning
 from agent.home import Home
+from agent.report import _clock
+from muster.canon.signatures import fingerprint, public_bytes
 from tests.agent.conftest import Start
 from tests.agent.gateway import Gateway
 
@@ -42,6 +44,18 @@ async def test_a_connected_agent_tells_its_figures(
     assert isinstance(document["last_ack_us"], int)
     assert main(["status", "--home", str(home.path)]) == 0
     assert "connected" in capsys.readouterr().out
+
+
+async def test_the_fingerprint_that_the_operator_compares_is_the_keys(
+    home: Home, gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = identity.load(home)
+    assert key is not None
+    expected = fingerprint(public_bytes(key))
+    _code, document = ask(home, capsys)
+    assert document["fingerprint"] == expected
+    main(["status", "--home", str(home.path)])
+    assert f"key        {expected}\n" in capsys.readouterr().out
 
 
 async def test_an_agent_without_its_gateway_says_so(
@@ -105,3 +119,11 @@ async def test_an_enrolment_without_its_key_does_not_run(
     home.identity.unlink()
     assert main(["run", "--home", str(home.path)]) == NotEnrolled.exit_code
     assert "identity.pem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("offset_us", "words"),
+    [(None, "not compared yet"), (1_500, "1.5 ms behind the server's"), (-1_500, "1.5 ms ahead of the server's")],
+)
+def test_the_clock_is_told_by_its_direction_and_not_before_it_is_known(offset_us: int | None, words: str) -> None:
+    assert _clock(offset_us) == words

@@ -15,7 +15,7 @@ from agent import status, store
 from agent.errors import AlreadyRunning
 from agent.home import Home
 from agent.status import Status
-from muster.wire.messages import CLOSE_NOT_ACTIVE, CLOSE_SUPERSEDED
+from muster.wire.messages import CLOSE_NOT_ACTIVE, CLOSE_SUPERSEDED, LONGEST_INTERVAL_MS
 from tests.agent.conftest import Start, enrolment_at
 from tests.agent.gateway import Gateway
 from tests.agent.proxy import Proxy
@@ -229,3 +229,17 @@ async def test_it_ends_within_two_seconds_also_while_the_gateway_is_a_black_hole
     assert time.monotonic() - begun < 2
     current = msgspec.json.decode(home.status.read_bytes(), type=Status)
     assert current.link.state == status.STOPPED
+
+
+async def test_a_device_that_reads_once_an_hour_keeps_its_socket_audible(
+    home: Home, gateway: Gateway, start: Start
+) -> None:
+    gateway.interval_ms = LONGEST_INTERVAL_MS
+    process = await start(home)
+    await status_where(home, lambda now: now.sample_interval_ms == LONGEST_INTERVAL_MS)
+    frames = len(gateway.frames())
+    pings = len(gateway.pings)
+    await gateway.until(lambda: len(gateway.pings) >= pings + 4)
+    await stop(process)
+    assert len(gateway.frames()) <= frames + 1
+    assert len(gateway.hellos) == 1

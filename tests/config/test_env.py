@@ -52,6 +52,11 @@ def test_a_number_that_makes_no_sense_is_refused(text: str, message: str) -> Non
         Env({"MUSTER_LEASE_SECONDS": text}).integer("MUSTER_LEASE_SECONDS", 6, least=2)
 
 
+def test_a_number_above_its_bound_is_refused() -> None:
+    with pytest.raises(ConfigError, match="must be 10 or less"):
+        Env({"MUSTER_RAW_HOURS": "11"}).integer("MUSTER_RAW_HOURS", 6, most=10)
+
+
 def test_a_list_drops_its_empty_items() -> None:
     assert Env({"MUSTER_ALLOWED_HOSTS": "a, b,,"}).words("MUSTER_ALLOWED_HOSTS", "") == ["a", "b"]
 

@@ -60,3 +60,14 @@ def test_a_device_gets_none_of_the_servers_settings(tmp_path: Path) -> None:
     device = environment.for_agent(settings)
 
     assert {name for name in device if name.startswith("MUSTER_")} == {"MUSTER_DATA_DIR"}
+
+
+@pytest.mark.parametrize(("public", "trusted"), [("http://127.0.0.1:8000", ""), ("https://m.example", "127.0.0.1,::1")])
+def test_a_claimed_address_is_believed_from_a_proxy_alone(monkeypatch, public: str, trusted: str) -> None:
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    assert environment.for_server({"MUSTER_PUBLIC_URL": public})["FORWARDED_ALLOW_IPS"] == trusted
+
+
+def test_whoever_names_their_proxies_is_heard(monkeypatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "192.0.2.1")
+    assert environment.for_server({"MUSTER_PUBLIC_URL": "http://x"})["FORWARDED_ALLOW_IPS"] == "192.0.2.1"

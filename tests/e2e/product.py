@@ -88,6 +88,16 @@ class Product:
         with psycopg.connect(url) as connection:
             return connection.execute(query, values).fetchall()
 
+    def node_of(self, device: "Device") -> tuple[int, str]:
+        """Return a device's node: its key and its public id."""
+        [(key, uid)] = self.rows("SELECT key, uid::text FROM registry_node WHERE name = %s", device.name)
+        return key, uid
+
+    def stored(self, device: "Device") -> int:
+        """Return how many readings of a device are stored."""
+        [(count,)] = self.rows("SELECT count(*) FROM telemetry_sample WHERE node = %s", self.node_of(device)[0])
+        return count
+
     def processes(self, needle: str) -> list[int]:
         """Return the process ids of this product whose command line holds `needle`."""
         found = []
@@ -170,3 +180,20 @@ class Device:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
             self.process.wait(10)
+
+
+def assert_each_acknowledged_frame_is_stored_once(product: Product, device: Device) -> None:
+    """Compare what a device believes to be stored with what is: no gap, nothing twice."""
+    key, _ = product.node_of(device)
+    for boot, acked in device.acknowledged.items():
+        sequences = product.rows(
+            "SELECT s.seq, count(*) FROM telemetry_sample s JOIN telemetry_stream t ON t.id = s.stream "
+            "WHERE t.node_id = %s AND t.boot = %s AND s.seq <= %s GROUP BY s.seq ORDER BY s.seq",
+            key,
+            boot,
+            acked,
+        )
+        assert [seq for seq, _ in sequences] == list(range(1, acked + 1)), (
+            f"{device.name}: an acknowledged frame is gone"
+        )
+        assert {count for _, count in sequences} <= {1}, f"{device.name}: a frame is stored twice"

@@ -4,15 +4,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.chromium import launched
-from tests.e2e.product import Device, Product, wait_until
+from tests.e2e.product import Device, Product, assert_each_acknowledged_frame_is_stored_once, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(420)]
 
@@ -21,49 +20,12 @@ RETURN_LIMIT_S = 5
 
 
 @pytest.fixture(scope="module")
-def devices(product: Product, device_environment: Path, short_folder: Path) -> Iterator[list[Device]]:
-    """Three devices, each enrolled with the command that a token hands out."""
-    product.manage("create_site", "north", "--name", "North")
-    wanted = [("term-1", "terminal"), ("term-2", "terminal"), ("edge-1", "edge")]
-    devices = []
-    for name, tier in wanted:
-        token = json.loads(
-            product.manage("create_token", "--site", "north", "--tier", tier, "--auto-approve", "--json")
-        )
-        device = Device(name, device_environment, short_folder / f"home-{name}")
-        done = device.shell(f"{token['command']} --name {name}")
-        assert done.returncode == 0, done.stdout + done.stderr
-        devices.append(device)
+def devices(enrol: Callable[[str, str], Device]) -> list[Device]:
+    """Three running devices."""
+    devices = [enrol("term-1", "terminal"), enrol("term-2", "terminal"), enrol("edge-1", "edge")]
     for device in devices:
         device.run()
-    yield devices
-    for device in devices:
-        device.stop()
-
-
-@pytest.fixture(scope="module")
-def page(product: Product) -> Iterator[Page]:
-    """A signed-in operator's browser."""
-    account = json.loads(product.manage("create_user", "watcher", "--grant", "north=operator", "--json"))
-    with launched() as browser:
-        page = browser.new_page()
-        page.goto(f"{product.url}/sign-in")
-        page.get_by_label("Username").fill(account["username"])
-        page.get_by_label("Password").fill(account["password"])
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        yield page
-
-
-def node_of(product: Product, device: Device) -> tuple[int, str]:
-    [(key, uid)] = product.rows("SELECT key, uid::text FROM registry_node WHERE name = %s", device.name)
-    return key, uid
-
-
-def stored(product: Product, device: Device) -> int:
-    key, _ = node_of(product, device)
-    [(count,)] = product.rows("SELECT count(*) FROM telemetry_sample WHERE node = %s", key)
-    return count
+    return devices
 
 
 def test_the_copied_command_needs_neither_django_nor_torch(devices: list[Device]) -> None:
@@ -74,21 +36,23 @@ def test_the_copied_command_needs_neither_django_nor_torch(devices: list[Device]
     assert not names & {"django", "torch", "celery", "channels"}
 
 
-def test_samples_arrive_in_postgresql_and_move_on_the_page(product: Product, devices: list[Device], page: Page) -> None:
+def test_samples_arrive_in_postgresql_and_move_on_the_page(
+    product: Product, devices: list[Device], watcher: Page
+) -> None:
     for device in devices:
-        wait_until(lambda device=device: stored(product, device) >= 3, seconds=20, what=f"samples of {device.name}")
-    _, uid = node_of(product, devices[0])
-    page.goto(f"{product.url}/nodes/{uid}/")
-    plot = page.locator("[data-chart] .main-svg").first
+        wait_until(lambda device=device: product.stored(device) >= 3, seconds=20, what=f"samples of {device.name}")
+    _, uid = product.node_of(devices[0])
+    watcher.goto(f"{product.url}/nodes/{uid}/")
+    plot = watcher.locator("[data-chart] .main-svg").first
     expect(plot).to_be_visible()
 
     seen: set[float] = set()
     deadline = time.monotonic() + 20
     while len(seen) < 5 and time.monotonic() < deadline:
-        newest = page.evaluate(NEWEST_POINT_AGE_JS)
+        newest = watcher.evaluate(NEWEST_POINT_AGE_JS)
         if newest is not None:
             seen.add(newest["at"])
-        page.wait_for_timeout(200)
+        watcher.wait_for_timeout(200)
 
     assert len(seen) >= 5, "the chart must gain points by itself"
 
@@ -102,12 +66,12 @@ NEWEST_POINT_AGE_JS = """() => {
 
 
 def test_a_frozen_device_is_offline_within_ten_seconds_and_healthy_within_five_of_its_return(
-    product: Product, devices: list[Device], page: Page
+    product: Product, devices: list[Device], watcher: Page
 ) -> None:
     frozen = devices[1]
-    _, uid = node_of(product, frozen)
-    page.goto(f"{product.url}/nodes/{uid}/")
-    pill = page.locator("h1 .pill")
+    _, uid = product.node_of(frozen)
+    watcher.goto(f"{product.url}/nodes/{uid}/")
+    pill = watcher.locator("h1 .pill")
     expect(pill).not_to_contain_text("Offline", timeout=10_000)
 
     os.kill(frozen.process.pid, signal.SIGSTOP)
@@ -117,30 +81,18 @@ def test_a_frozen_device_is_offline_within_ten_seconds_and_healthy_within_five_o
 
 
 def test_a_killed_gateway_loses_no_acknowledged_sample(product: Product, devices: list[Device]) -> None:
-    before = {device.name: stored(product, device) for device in devices}
+    before = {device.name: product.stored(device) for device in devices}
     for process in product.processes("config.gateway:application"):
         os.kill(process, signal.SIGKILL)
     for device in devices:
         wait_until(
-            lambda device=device: stored(product, device) > before[device.name] + 3,
+            lambda device=device: product.stored(device) > before[device.name] + 3,
             seconds=30,
             what=f"{device.name} stored again",
         )
 
     for device in devices:
-        key, _ = node_of(product, device)
-        for boot, acked in device.acknowledged.items():
-            sequences = product.rows(
-                "SELECT s.seq, count(*) FROM telemetry_sample s JOIN telemetry_stream t ON t.id = s.stream "
-                "WHERE t.node_id = %s AND t.boot = %s AND s.seq <= %s GROUP BY s.seq ORDER BY s.seq",
-                key,
-                boot,
-                acked,
-            )
-            assert [seq for seq, _ in sequences] == list(range(1, acked + 1)), (
-                f"{device.name}: an acknowledged frame is gone"
-            )
-            assert {count for _, count in sequences} == {1}, f"{device.name}: a frame is stored twice"
+        assert_each_acknowledged_frame_is_stored_once(product, device)
 
 
 def test_a_one_use_token_used_by_twelve_devices_at_once_lets_one_in(
@@ -148,7 +100,10 @@ def test_a_one_use_token_used_by_twelve_devices_at_once_lets_one_in(
 ) -> None:
     token = json.loads(product.manage("create_token", "--site", "north", "--tier", "terminal", "--json"))
     enrol = token["command"].split("&&", 1)[1]
-    racing = [Device(f"race-{number}", device_environment, short_folder / f"race-{number}") for number in range(12)]
+    racing = [
+        Device(f"race-{number}", device_environment, short_folder / f"{product.var.name}-race-{number}")
+        for number in range(12)
+    ]
 
     with ThreadPoolExecutor(len(racing)) as pool:
         done = list(pool.map(lambda device: device.shell(f"{enrol} --name {device.name}"), racing))

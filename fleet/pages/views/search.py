@@ -14,6 +14,7 @@ from fleet.registry.core.health import NEEDS_ATTENTION
 from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere, visible
 from fleet.trust.models import Site
+from fleet.trust.views.people import typed
 
 ATTENTION = [("status", status.value) for status in NEEDS_ATTENTION]
 MOST = 6  # of each kind; the palette fits a screen
@@ -21,7 +22,7 @@ MOST = 6  # of each kind; the palette fits a screen
 
 def search(request: HttpRequest) -> HttpResponse:
     """Return the options for `q`: nodes, sites, pages and actions the person may use."""
-    text = request.GET.get("q", "").strip()
+    text = typed(request, "q")
     context: dict[str, Any] = {
         "q": text,
         "pages": _pages(text),

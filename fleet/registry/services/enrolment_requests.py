@@ -1,5 +1,6 @@
 """Reads an enrolment request and checks its proof, before anything in the database is touched."""
 
+import unicodedata
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ KEY_BYTES = 32  # raw Ed25519
 TOKEN_LENGTH = 128  # far more than any token has
 DEVICE_TYPE_LENGTH = Node._meta.get_field("device_type").max_length or 0
 AGENT_VERSION_LENGTH = Node._meta.get_field("agent_version").max_length or 0
+# Control characters (NUL cannot even be stored), line breaks, and formats such as the override that turns
+# the direction of what follows: an operator who decides about a device must see its name as it is.
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 _decoder = msgspec.json.Decoder(EnrolmentRequest)
 
@@ -89,17 +93,17 @@ def _check(request: EnrolmentRequest) -> None:
     for field, fitting in fits.items():
         if not fitting:
             raise _malformed(field)
-    if _holds_nul(msgspec.to_builtins(request)):
-        raise Malformed(_("A text in the enrolment request holds a NUL character."))
+    if _holds_hidden(msgspec.to_builtins(request)):
+        raise Malformed(_("A text in the enrolment request holds a character that cannot be shown."))
 
 
-def _holds_nul(value: Any) -> bool:
-    """Say whether any text in a JSON document holds the one character that PostgreSQL cannot store."""
+def _holds_hidden(value: Any) -> bool:
+    """Say whether any text in a JSON document holds a character that pages cannot show as what it is."""
     if isinstance(value, str):
-        return "\0" in value
+        return any(unicodedata.category(character) in HIDDEN for character in value)
     if isinstance(value, dict):
-        return any(_holds_nul(item) for item in value.values())
-    return isinstance(value, list) and any(_holds_nul(item) for item in value)
+        return any(_holds_hidden(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_hidden(item) for item in value)
 
 
 def _decode(text: str, field: str) -> bytes:

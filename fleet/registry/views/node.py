@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from fleet.registry.core.node_states import Action, NodeState, actions
+from fleet.registry.core.node_states import STEPS, Action, NodeState, actions
 from fleet.registry.forms import ReasonForm
 from fleet.registry.models import Node
 from fleet.registry.selectors import nodes as selector
 from fleet.registry.services import nodes as services
-from fleet.trust.access import Verb, can, require
+from fleet.trust.access import can, require
 from fleet.trust.selectors import events
 from fleet.trust.services.errors import DomainError
 from fleet.trust.views.people import actor, person, wanted_panel
@@ -25,15 +25,6 @@ RECENT_EVENTS = 8
 EVENTS = 100
 RANGES = ("5m", "1h", "6h")
 PANELS = {"node-head": "registry/_node_head.html", "node-events": "registry/_node_events.html"}
-
-# What a person must be allowed at the node's site to do it.
-NEEDED = {
-    Action.APPROVE: Verb.OPERATE,
-    Action.REFUSE: Verb.OPERATE,
-    Action.QUARANTINE: Verb.OPERATE,
-    Action.RELEASE: Verb.OPERATE,
-    Action.RETIRE: Verb.ADMINISTER,
-}
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ def act(request: HttpRequest, uid: uuid.UUID, action: str) -> HttpResponse:
     if action not in set(Action):
         raise Http404
     found = get_object_or_404(selector.listing(person(request)), uid=uid)
-    require(person(request), NEEDED[Action(action)], found)
+    require(person(request), STEPS[Action(action)].needs, found)
     form = ReasonForm(request.POST, needs_reason=action != Action.APPROVE)
     if not form.is_valid():
         messages.error(request, form.problem())
@@ -128,4 +119,4 @@ def act(request: HttpRequest, uid: uuid.UUID, action: str) -> HttpResponse:
 
 def allowed(request: HttpRequest, found: Node, action: Action) -> bool:
     """Say whether the node's state and the person's role both let `action` happen."""
-    return action in actions(NodeState(found.state)) and can(person(request), NEEDED[action], found)
+    return action in actions(NodeState(found.state)) and can(person(request), STEPS[action].needs, found)

@@ -13,14 +13,18 @@ Row = tuple[int, int, int, int, int, float, int, float, int | None, float | None
 class Origin(Protocol):
     """The socket a frame came from, as the writer sees it."""
 
+    @property
+    def refused(self) -> bool:
+        """Whether a frame of it was rejected: one behind it must not be stored, or the first would count as stored."""
+
     def stored(self, boot: str, seq: int, refused: int) -> None:
         """Everything of `boot` up to `seq` is committed."""
 
     def superseded(self) -> None:
         """A newer connection owns the node."""
 
-    def rejected(self, reason: str) -> None:
-        """The database refuses a frame of this socket."""
+    def rejected(self, frame: Frame, reason: str) -> None:
+        """The database refuses this frame."""
 
     def publish(self, samples: list[Sample]) -> None:
         """Samples of this socket's node were committed."""

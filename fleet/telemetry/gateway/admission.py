@@ -22,7 +22,9 @@ GATE = "SELECT state FROM registry_node WHERE key = %s FOR NO KEY UPDATE"
 EPOCH = "SELECT nextval('telemetry_epoch_seq')"
 FENCE = """
 WITH own AS (SELECT id FROM telemetry_stream WHERE node_id = %(node)s ORDER BY id FOR UPDATE)
-UPDATE telemetry_stream AS s SET epoch = %(epoch)s FROM own WHERE s.id = own.id
+UPDATE telemetry_stream AS s SET epoch = %(epoch)s,
+    left_out_at = CASE WHEN s.boot = ANY(%(boots)s::uuid[]) THEN NULL ELSE COALESCE(s.left_out_at, now()) END
+FROM own WHERE s.id = own.id
 """
 OPEN = """
 INSERT INTO telemetry_stream (node_id, boot, epoch, acked_seq, refused_samples, dropped_frames, opened_at)

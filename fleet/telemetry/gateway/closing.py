@@ -4,12 +4,17 @@ import psycopg
 
 
 class Closing(Exception):
-    """The socket must close, with a code of `muster.wire.messages` and a reason for the Bye."""
+    """The socket must close, with a code of `muster.wire.messages` and a reason for the Bye.
 
-    def __init__(self, code: int, reason: str) -> None:
+    Attributes:
+        frame: boot and sequence of the frame that is the cause, where one is.
+    """
+
+    def __init__(self, code: int, reason: str, frame: tuple[str, int] | None = None) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.frame = frame
 
 
 class Disconnected(Exception):

@@ -1,7 +1,11 @@
 """Every bound of the gateway, and why it has its value."""
 
+from muster.wire.messages import PING_INTERVAL_S
+
 HELLO_TIMEOUT_S = 5.0  # an honest device answers the challenge in one round trip
-SILENCE_S = 8.0  # devices speak every second; later than the lease (6 s), before the page says offline (10 s)
+# Devices ping at this pace whatever their interval of readings is, so silence is counted in pings and not in
+# readings. Eight of them: later than the default lease (6 s), before the page must say offline (10 s).
+SILENCE_S = 8 * PING_INTERVAL_S
 SWEEP_S = 1.0  # how often silent sockets are looked for
 SEND_TIMEOUT_S = 8.0  # a peer that takes nothing for this long is not reading
 POLL_S = 2.0  # safety net under the hints: states and epochs of connected nodes

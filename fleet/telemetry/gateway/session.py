@@ -60,6 +60,7 @@ class Session:
     def __init__(self, services: Services, receive: Receive, send: Send) -> None:
         self.heard_at = time.monotonic()
         self.waiting = False  # this end is not reading: the queue is full
+        self.refused = False
         self._services = services
         self._receive = receive
         self._send_event = send
@@ -87,10 +88,10 @@ class Session:
 
     # What others tell this socket; none of these blocks.
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, frame: tuple[str, int] | None = None) -> None:
         """End the socket with a Bye; the first reason counts."""
         if not self._ended.done():
-            self._ended.set_result(Closing(code, reason))
+            self._ended.set_result(Closing(code, reason, frame))
 
     def stored(self, boot: str, seq: int, refused: int) -> None:
         self._outbox.ack(boot, seq, refused)
@@ -98,8 +99,9 @@ class Session:
     def superseded(self) -> None:
         self.close(messages.CLOSE_SUPERSEDED, "a newer connection of this node took over")
 
-    def rejected(self, reason: str) -> None:
-        self.close(messages.CLOSE_MALFORMED, reason)
+    def rejected(self, frame: Frame, reason: str) -> None:
+        self.refused = True
+        self.close(messages.CLOSE_MALFORMED, reason, (frame.boot, frame.seq))
 
     def publish(self, samples: list[Sample]) -> None:
         if self._feed is not None:
@@ -250,7 +252,7 @@ class Session:
         """Say why, then close; a peer that does not read is not waited for."""
         reason = end.reason.encode()[: limits.MAX_REASON_BYTES].decode(errors="ignore")
         try:
-            await self._send(Bye(end.code, reason))
+            await self._send(Bye(end.code, reason, *(end.frame or ())))
             async with asyncio.timeout(limits.SEND_TIMEOUT_S):
                 await self._send_event({"type": "websocket.close", "code": end.code, "reason": reason})
         except (Closing, Disconnected, OSError, RuntimeError) as error:

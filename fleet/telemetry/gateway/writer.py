@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +12,14 @@ import structlog
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool
 
-from fleet.telemetry.core.frames import Incoming, Plan, Window
+from fleet.telemetry.core.frames import Incoming, Origin, Plan, Window
 from fleet.telemetry.core.partitions import HOUR_US
 from fleet.telemetry.gateway import limits
 from fleet.telemetry.gateway.backoff import Backoff
 from fleet.telemetry.gateway.closing import DATABASE_AWAY
 from fleet.telemetry.gateway.store import Connection, store
 from muster.clock import Clock, now_us
+from muster.wire.messages import Sample
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +140,9 @@ class Writer:
                 return _tell(decided)
 
     async def _transact(self, batch: list[Incoming]) -> Plan:
+        batch = [item for item in batch if not item.origin.refused]
+        if not batch:
+            return Plan()
         now = self._clock()
         window = Window(now - self._raw_hours * HOUR_US, now + limits.FUTURE_TOLERANCE_US)
         started = time.perf_counter()
@@ -154,7 +158,7 @@ class Writer:
         """Halve a batch that the database refuses until the frame at fault stands alone, and reject that one."""
         if len(batch) == 1:
             log.error("writer.frame_rejected", node=batch[0].node, seq=batch[0].frame.seq, reason=reason)
-            batch[0].origin.rejected("the frame cannot be stored")
+            batch[0].origin.rejected(batch[0].frame, "the frame cannot be stored")
             return
         middle = len(batch) // 2
         await self._keep(batch[:middle])
@@ -165,8 +169,11 @@ def _tell(decided: Plan) -> None:
     """Pass on what is committed: acknowledgements, live samples, and the end of superseded sockets."""
     for item, seq, refused in decided.known:
         item.origin.stored(item.frame.boot, seq, refused)
+    fresh: defaultdict[Origin, list[Sample]] = defaultdict(list)
     for item, samples in decided.fresh:
-        item.origin.publish(samples)
+        fresh[item.origin].extend(samples)
+    for origin, together in fresh.items():
+        origin.publish(together)
     for item in decided.stale:
         item.origin.superseded()
 

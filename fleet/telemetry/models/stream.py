@@ -18,6 +18,11 @@ class Stream(models.Model):
     refused_samples = models.BigIntegerField(default=0)  # outside the kept window, told to the device in the Ack
     dropped_frames = models.BigIntegerField(default=0)
     opened_at = models.DateTimeField(auto_now_add=True)
+    # Since when the node's connections name it no more: its device holds no frame of it.
+    left_out_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["node", "boot"], name="stream_once_per_boot")]
+        indexes = [
+            models.Index(fields=["left_out_at"], condition=models.Q(left_out_at__isnull=False), name="stream_left_out")
+        ]

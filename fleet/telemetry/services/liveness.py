@@ -1,11 +1,14 @@
 """Records when nodes come online and go offline. Pages derive it from the lease; this writes the edge down."""
 
+from datetime import timedelta
+
 import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from fleet.registry.models import Presence
+from fleet.telemetry.services.watch import PULSE, STAND_IN, Watcher
 from fleet.trust.services import events
 from fleet.trust.services.actors import Actor
 
@@ -23,15 +26,34 @@ EDGES = {
 }
 
 
-def reconcile() -> dict[str, int]:
+# A pulse that has not looked for this long is gone; a shorter silence may be an outage that it shares.
+PULSE_GONE_AFTER = timedelta(seconds=60)
+
+
+def watch(watcher: Watcher) -> dict[str, int]:
+    """Note who came, and who went where this watcher can tell; constant work while nobody did."""
+    return reconcile(departures=watcher.sees_departures())
+
+
+def stand_in() -> None:
+    """Watch for a pulse that is gone."""
+    if not PULSE.looked(PULSE_GONE_AFTER):
+        watch(STAND_IN)
+
+
+def reconcile(*, departures: bool = True) -> dict[str, int]:
     """Bring every node's recorded liveness to what its lease says and write an Event for each move.
 
     Anybody may run it at any time. Rows that another holds are passed over, the next run finds them.
 
+    Args:
+        departures: whether an ended lease is believed, see `watch`.
+
     Returns:
         How many nodes moved to each side.
     """
-    moved = {str(side): _move_all(side) for side in EDGES}
+    sides = EDGES if departures else [Liveness.ONLINE]
+    moved = {str(side): _move_all(side) for side in sides}
     if any(moved.values()):
         log.info("liveness.moved", **moved)
     return moved

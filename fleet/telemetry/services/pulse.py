@@ -1,19 +1,17 @@
 """The fleet's pulse: what one leased process finds, records and tells each second."""
 
-import time
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from psycopg_pool import PoolTimeout
 
 from fleet.telemetry.core.site_figures import SiteTopic, figures
 from fleet.telemetry.selectors import fleet_now
-from fleet.telemetry.services import fleet_figures, liveness
+from fleet.telemetry.services import fleet_figures, liveness, watch
 from fleet.telemetry.services.lease import Lease
 from muster.clock import Clock, now_us
 
@@ -33,7 +31,6 @@ class Pulse:
         self._topics: dict[uuid.UUID, SiteTopic] = {}
         self._recorded: datetime | None = None
         self._pruned: datetime | None = None
-        self._blind_until = 0.0  # monotonic: until then an expired lease may be the database's fault
         self._away = False
 
     def tick(self) -> list[dict[str, Any]]:
@@ -60,8 +57,7 @@ class Pulse:
 
     def _beat(self) -> list[dict[str, Any]]:
         now = self._clock()
-        if time.monotonic() >= self._blind_until:
-            liveness.reconcile()
+        liveness.watch(watch.PULSE)
         found = figures(fleet_now.nodes())
         self._record(found, now)
         for site in self._topics.keys() - {site.site for site in found}:
@@ -80,8 +76,7 @@ class Pulse:
             self._pruned = at
 
     def _lost(self, error: Exception) -> None:
-        """Note an outage. Nobody could renew a lease during it, so no node is called offline until one has passed."""
-        self._blind_until = time.monotonic() + settings.MUSTER_LEASE_SECONDS
+        """Say once that the database is away."""
         if not self._away:
             log.warning("pulse.database_away", error=str(error).strip())
         self._away = True

@@ -1,10 +1,9 @@
 """What a face knows about a request beyond its data."""
 
-from ipaddress import ip_address
-
 from django.http import HttpRequest
 from rest_framework.request import Request
 
+from fleet.trust.core.addresses import parse
 from fleet.trust.models import User
 from fleet.trust.services.actors import Actor
 
@@ -15,10 +14,7 @@ def address(request: HttpRequest | Request) -> str | None:
     Headers that claim another one are believed only by the ASGI server, and only from the
     proxies it was told of; what such a proxy passes on may still be no address.
     """
-    try:
-        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
-    except ValueError:
-        return None
+    return parse(request.META.get("REMOTE_ADDR", ""))
 
 
 def person(request: Request) -> User:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from fleet.trust.api.requests import address
+from fleet.trust.core.addresses import neighbourhood
 from fleet.trust.services import throttle
 
 
@@ -17,7 +17,8 @@ class EnrolmentThrottle(BaseThrottle):
     PERIOD = timedelta(minutes=1)
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        return throttle.allow("enrolment", address(request) or "unknown", limit=self.LIMIT, period=self.PERIOD)
+        address = neighbourhood(request.META.get("REMOTE_ADDR", ""))
+        return throttle.allow("enrolment", address, limit=self.LIMIT, period=self.PERIOD)
 
     def wait(self) -> float:
         return self.PERIOD.total_seconds()

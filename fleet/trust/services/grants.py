@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from fleet.trust import access
 from fleet.trust.core.roles import Role
 from fleet.trust.models import Grant, Site, User
-from fleet.trust.services import events
+from fleet.trust.services import events, live_access
 from fleet.trust.services.actors import Actor
 from fleet.trust.services.errors import refuse
 
@@ -47,3 +47,4 @@ def _record(verb: str, actor: Actor, user: User, site: Site, before: str | None,
         before={"role": before},
         after={"role": after},
     )
+    live_access.recheck_after_commit(user.pk)

@@ -1,6 +1,5 @@
 """Makes people's accounts and ends them."""
 
-import secrets
 from collections.abc import Sequence
 
 from django.contrib.auth.password_validation import validate_password
@@ -10,12 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from fleet.trust.models import AccessToken, Site, User
-from fleet.trust.services import events
+from fleet.trust.services import events, live_access, passwords
 from fleet.trust.services import grants as roles
 from fleet.trust.services.actors import Actor
 from fleet.trust.services.errors import Conflict, InvalidInput
-
-GENERATED_PASSWORD_BYTES = 15  # 120 bits, 20 characters: typed once, then changed
 
 
 class UserExists(Conflict):
@@ -34,7 +31,7 @@ def create(
         InvalidInput: the name or the password cannot be accepted.
         UserExists: somebody has this name.
     """
-    chosen = password if password is not None else secrets.token_urlsafe(GENERATED_PASSWORD_BYTES)
+    chosen = password if password is not None else passwords.make_up()
     user = User(username=User.normalize_username(username))
     _check(user, chosen)
     user.set_password(chosen)
@@ -58,6 +55,7 @@ def deactivate(user: User, *, actor: Actor) -> bool:
     AccessToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
     held = user.grants.select_related("site").order_by("site__path").first()
     _record("user.deactivated", actor, user, held.site if held else None)
+    live_access.recheck_after_commit(user.pk)
     return True
 
 

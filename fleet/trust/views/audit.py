@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from fleet.trust.access import visible
 from fleet.trust.models import Event
+from fleet.trust.views.people import typed
 
 PAGE = 50
 
@@ -27,8 +28,8 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 def narrow(events: QuerySet[Event], request: HttpRequest) -> QuerySet[Event]:
     """Return the events of the wanted verb whose target or actor carries the wanted text."""
-    if verb := request.GET.get("verb"):
+    if verb := typed(request, "verb"):
         events = events.filter(verb=verb)
-    if target := request.GET.get("target", "").strip():
+    if target := typed(request, "target"):
         events = events.filter(target_label__icontains=target) | events.filter(actor_label__icontains=target)
     return events

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 
+from fleet.trust.core.addresses import parse
 from fleet.trust.models import User
 from fleet.trust.services.actors import Actor
 
@@ -15,9 +16,14 @@ def person(request: HttpRequest) -> User:
 
 def actor(request: HttpRequest) -> Actor:
     """Return the signed-in person as the audit log names them."""
-    return Actor.user(person(request), request.META.get("REMOTE_ADDR"))
+    return Actor.user(person(request), parse(request.META.get("REMOTE_ADDR", "")))
 
 
 def wanted_panel(request: HttpRequest) -> str | None:
     """Return the id of the one panel that a live page asks for again, or None where the whole page is asked for."""
     return request.headers.get("HX-Target") if request.headers.get("HX-Request") == "true" else None
+
+
+def typed(request: HttpRequest, name: str) -> str:
+    """Return a parameter of the address without the characters that no name holds and PostgreSQL cannot compare."""
+    return request.GET.get(name, "").replace("\0", "").strip()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.spool import Cursor, Spool
+from agent.spool import Cursor, Spool, refused
 from agent.spool.spool import HELD_FRAMES, RETIRE_BYTES
 from muster.wire.messages import MAX_STREAMS, StreamState
 
@@ -248,3 +248,26 @@ def test_no_unacknowledged_frame_is_ever_missing(
     assert spool.waiting == sum(map(len, expected.values()))
     assert spool.dropped == 0
     spool.close()
+
+
+def test_a_frame_that_is_set_aside_is_counted_kept_apart_and_not_sent_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", boot(1))
+    fill(spool, 4)
+    assert not spool.set_aside(boot(1), 2)  # 1 still waits in front of it
+    spool.acknowledge(boot(1), 1)
+    assert spool.set_aside(boot(1), 2)
+    assert not spool.set_aside(boot(1), 2)
+    assert seqs(spool) == [3, 4]
+    assert spool.dropped == 1
+    assert (tmp_path / "spool" / "refused" / f"{boot(1)}.000000000002").read_bytes() == b"1:2:".ljust(50, b".")
+    spool.close()
+    assert seqs(Spool(tmp_path / "spool", boot(2)), boot(1)) == [3, 4]
+
+
+def test_only_the_newest_refused_frames_are_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", boot(1))
+    fill(spool, refused.KEPT + 5)
+    for seq in range(1, refused.KEPT + 6):
+        assert spool.set_aside(boot(1), seq)
+    kept = sorted(path.name for path in refused.folder_in(tmp_path / "spool").iterdir())
+    assert kept == [f"{boot(1)}.{seq:012d}" for seq in range(6, refused.KEPT + 6)]

@@ -2,7 +2,10 @@
 
 from django.urls import reverse
 
-from fleet.trust.models import AccessToken, Event
+from fleet.pages.forms import ThemeForm
+from fleet.trust.models import AccessToken, Event, User
+from fleet.trust.services import users
+from fleet.trust.services.actors import Actor
 
 PASSWORD = "a-long-enough-passphrase"
 PREFERENCES = {"language": "zh-hans", "time_zone": "Asia/Shanghai", "theme": "dark", "density": "compact"}
@@ -80,3 +83,13 @@ def test_a_wrong_old_password_changes_nothing(client, viewer):
     assert client.post(reverse("password"), form).status_code == 400
     viewer.refresh_from_db()
     assert viewer.check_password(PASSWORD)
+
+
+def test_storing_a_theme_brings_no_deactivated_person_back(operator):
+    read_before = User.objects.get(pk=operator.pk)
+    users.deactivate(operator, actor=Actor.system("tests"))
+    form = ThemeForm({"theme": "dark"}, instance=read_before)
+    assert form.is_valid()
+    form.save()
+    operator.refresh_from_db()
+    assert (operator.is_active, operator.theme) == (False, "dark")

@@ -10,12 +10,15 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
 
 from fleet.registry.models import Node
 from fleet.telemetry import consumers
 from fleet.telemetry.consumers import LiveConsumer
 from fleet.telemetry.core.topics import live_message, node_topic, site_topic
 from fleet.trust.models import Grant, Site, User
+from fleet.trust.services import grants, passwords, users
+from fleet.trust.services.actors import Actor
 from muster.clock import now_us
 from tests.fleet.telemetry.sockets import Socket
 
@@ -189,6 +192,44 @@ async def test_the_socket_ends_with_the_session(operator: User, monkeypatch: pyt
             await User.objects.filter(pk=operator.pk).aupdate(is_active=False)
         end_event = await socket.receive_output(5)
         assert (end_event["type"], end_event["code"]) == ("websocket.close", consumers.CLOSE_SIGNED_OUT)
+
+
+@pytest.mark.parametrize("end", ["sign out", "deactivate", "password"])
+async def test_an_access_that_ends_closes_the_socket_at_once(operator: User, end: str) -> None:
+    async with page(operator) as socket:
+        await database_sync_to_async(end_access)(operator, socket.scope["session"].session_key, end)
+        event = await socket.receive_output(5)
+        assert (event["type"], event["code"]) == ("websocket.close", consumers.CLOSE_SIGNED_OUT)
+
+
+def end_access(user: User, session_key: str, end: str) -> None:
+    tests = Actor.system("tests")
+    if end == "deactivate":
+        users.deactivate(user, actor=tests)
+    elif end == "password":
+        passwords.change(user, "another-long-passphrase", actor=tests)
+    else:
+        browser = Client()
+        browser.cookies[settings.SESSION_COOKIE_NAME] = session_key
+        browser.post("/sign-out")
+
+
+async def test_a_role_that_is_taken_ends_a_topic_at_once(operator: User, node: Node, site: Site) -> None:
+    topic = node_topic(node.uid)
+    async with page(operator) as socket:
+        await socket.send_json({"subscribe": [topic]})
+        await socket.hear()
+        take = database_sync_to_async(grants.take)
+        await take(actor=Actor.system("tests"), user=operator, site=site)
+        assert await socket.hear() == {"topic": topic, "error": "denied"}
+
+
+async def test_somebody_elses_sign_out_ends_no_socket(operator: User, viewer: User) -> None:
+    async with page(operator) as socket, page(viewer) as other:
+        await database_sync_to_async(end_access)(viewer, other.scope["session"].session_key, "sign out")
+        assert (await other.receive_output(5))["type"] == "websocket.close"
+        await socket.send_json({})
+        assert await socket.hear() == {"error": "malformed"}
 
 
 async def test_a_page_that_falls_behind_is_dropped(operator: User, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,10 +25,11 @@ from tests.fleet.telemetry.devices import Device, execute, frame, rows, sample
 pytestmark = pytest.mark.usefixtures("tables")
 
 
-@dataclass
+@dataclass(eq=False)
 class Origin:
     """A socket that only remembers what it is told."""
 
+    refused: bool = False
     acks: list[tuple[int, int]] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,8 +42,9 @@ class Origin:
         self.ends.append("superseded")
         self.told.set()
 
-    def rejected(self, reason: str) -> None:
-        self.ends.append("rejected")
+    def rejected(self, frame: Frame, reason: str) -> None:
+        self.refused = True
+        self.ends.append(f"rejected {frame.seq}")
         self.told.set()
 
     def publish(self, samples: list[Sample]) -> None:
@@ -64,9 +66,9 @@ class Bench:
     stream: int
     origin: Origin = field(default_factory=Origin)
 
-    async def put(self, said: Frame, epoch: int = 1) -> None:
+    async def put(self, said: Frame, epoch: int = 1, origin: Origin | None = None) -> None:
         node = self.device.node.key
-        await self.writer.put(Incoming(self.origin, self.stream, node, epoch, True, said, now_us(), 100))
+        await self.writer.put(Incoming(origin or self.origin, self.stream, node, epoch, True, said, now_us(), 100))
 
 
 @contextlib.asynccontextmanager
@@ -246,16 +248,35 @@ def picky(tables: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("picky")
-def test_a_frame_that_the_database_refuses_does_not_stop_the_others(device: Device, stream: int) -> None:
+def test_a_frame_that_the_database_refuses_does_not_stop_other_sockets(device: Device, stream: int) -> None:
+    other = Origin()
+
     async def work(bench: Bench) -> None:
         await bench.put(frame(device.boot, 1))
         await bench.put(frame(device.boot, 2, sample(load1=100.0)))
-        await bench.put(frame(device.boot, 3))
-        await bench.origin.wait_for(3)
+        await bench.put(frame(device.boot, 2), origin=other)
+        await bench.origin.wait_for(2)
+        await other.wait_for(1)
 
     bench = run(device, stream, work)
-    assert bench.origin.ends == ["rejected"]
-    assert stored() == [1, 3]
+    assert bench.origin.ends == ["rejected 2"]
+    assert other.acks == [(2, 0)]
+    assert stored() == [1, 2]
+
+
+@pytest.mark.usefixtures("picky")
+def test_nothing_behind_a_refused_frame_is_acknowledged_over_it(device: Device, stream: int) -> None:
+    async def work(bench: Bench) -> None:
+        for seq, load in enumerate((0.5, 100.0, 0.5, 0.5), start=1):
+            await bench.put(frame(device.boot, seq, sample(load1=load)))
+        await bench.origin.wait_for(2)
+        await bench.put(frame(device.boot, 5))
+        await bench.put(frame(device.boot, 2), origin=(later := Origin()))  # the next connection tries it again
+        await later.wait_for(1)
+
+    bench = run(device, stream, work)
+    assert bench.origin.acks == [(1, 0)]
+    assert stored() == [1, 2]
 
 
 def test_missing_partitions_are_made_when_a_reading_needs_them(device: Device, stream: int) -> None:

@@ -53,6 +53,7 @@ def test_create_token_prints_the_command_once(run, site, pin):
         (["create_site", "north/UP"], "slug"),
         (["create_user", "ann", "--grant", "north"], "SITE=ROLE"),
         (["create_user", "ann", "--grant", "north=owner"], "role"),
+        (["reset_password", "nobody"], "no user 'nobody'"),
         (["create_access_token", "nobody", "--name", "x"], "no user 'nobody'"),
         (["approve_node", str(uuid.uuid4())], "no node"),
     ],
@@ -83,6 +84,16 @@ def test_create_user_prints_a_password_that_works(run, site):
     made = run("create_user", "ann", "--grant", "north/plant-a=operator", "--json")
     user = authenticate(username="ann", password=made["password"])
     assert list(user.grants.values_list("site__path", "role")) == [("north/plant-a/", "operator")]
+
+
+def test_reset_password_prints_a_new_one_and_ends_every_session(run, viewer, client):
+    client.force_login(viewer)
+    made = run("reset_password", "viewer", "--json")
+    assert authenticate(username="viewer", password=made["password"]) == viewer
+    assert client.get("/api/v1/me").status_code == 401
+    event = Event.objects.get(verb="user.password_reset")
+    assert (event.actor_label, event.target_label) == ("manage.py", "viewer")
+    assert made["password"] not in str([event.before, event.after, event.reason])
 
 
 def test_create_access_token_prints_a_token_that_works(run, viewer):

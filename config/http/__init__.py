@@ -1,0 +1,1 @@
+"""What stands between the network and the applications: bounds on the time and size of requests."""
