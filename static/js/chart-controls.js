@@ -13,6 +13,7 @@
     var url = new URL(location.href);
     url.searchParams.set('range', button.dataset.setRange);
     history.replaceState(history.state, '', url);
+    document.querySelectorAll('input[type=hidden][name=range]').forEach(function (field) { field.value = button.dataset.setRange; });
     panel.panels().forEach(function (plot) { plot.dataset.range = button.dataset.setRange; panel.load(plot); });
   }
   function setFrozen(button, on) {

@@ -6,7 +6,9 @@
   'use strict';
   var theme = window.Muster.chartTheme, charts = new Map(), dirty = new Set(), frozen = false, linking = false;
   // No cloud button, no logo, no server: the defaults of plotly.js 4 offer to upload the data.
-  var CONFIG = { displayModeBar: false, displaylogo: false, responsive: false, showSendToCloud: false, plotlyServerURL: '', doubleClick: 'reset' };
+  var CONFIG = {
+    displayModeBar: false, displaylogo: false, responsive: false, showSendToCloud: false, plotlyServerURL: '', doubleClick: 'reset'
+  };
   var KEEP = 300; // points per trace: the cost of a draw is bounded
   // One chart costs about 10 ms on a laptop however many points it has, so the lever is how often charts draw.
   // Drawing may take a quarter of the main thread: with many charts on screen the period stretches past 1 s.
@@ -19,14 +21,22 @@
   function render(c) {
     if (c.element.hidden) return; // its table is shown instead
     var p = theme.palette(), size = { width: c.element.clientWidth, height: c.element.clientHeight };
-    var layout = theme.layout(c.figure, p, Object.assign({ id: c.element.id, revision: ++c.revision }, size));
-    window.Plotly.react(c.element, theme.traces(c.figure, p), layout, CONFIG);
+    var options = { id: c.element.id, revision: ++c.revision, room: room(c) };
+    window.Plotly.react(c.element, theme.traces(c.figure, p), theme.layout(c.figure, p, Object.assign(options, size)), CONFIG);
+  }
+  function isMate(c, d) { return c !== d && c.group && c.group === d.group; }
+  // Charts of one group leave the same room for names, so that their time axes stand under each other.
+  function room(c) {
+    var widest = theme.room(c.figure);
+    charts.forEach(function (d) { if (isMate(c, d)) widest = Math.max(widest, theme.room(d.figure)); });
+    return widest;
   }
   function make(element, figure) {
     var c = charts.get(element) || { element: element, group: element.dataset.group, revision: 0, seen: true, held: false };
     c.figure = figure;
     c.zoomed = false;
     render(c);
+    charts.forEach(function (d) { if (isMate(c, d)) dirty.add(d); });
     if (charts.has(element)) return c;
     charts.set(element, c);
     seen.observe(element);
@@ -35,13 +45,23 @@
     element.on('plotly_relayout', function (change) { link(c, change); });
     return c;
   }
+  // Forgets a chart whose figure has nothing to draw.
+  function drop(element) {
+    var c = charts.get(element);
+    if (!c) return;
+    charts.delete(element);
+    dirty.delete(c);
+    seen.unobserve(element);
+    window.Plotly.purge(element);
+  }
   function link(c, change) {
     if (linking || !('xaxis.range[0]' in change || 'xaxis.autorange' in change)) return;
     linking = true;
     var zoomed = 'xaxis.range[0]' in change, jobs = [];
-    var update = zoomed ? { 'xaxis.range': [change['xaxis.range[0]'], change['xaxis.range[1]']] } : { 'xaxis.range': c.figure.layout.xaxis && c.figure.layout.xaxis.range };
+    var own = c.figure.layout.xaxis && c.figure.layout.xaxis.range;
+    var update = { 'xaxis.range': zoomed ? [change['xaxis.range[0]'], change['xaxis.range[1]']] : own };
     charts.forEach(function (d) {
-      if (d !== c && (!c.group || d.group !== c.group)) return;
+      if (d !== c && !isMate(c, d)) return;
       d.zoomed = zoomed;
       if (d !== c) jobs.push(window.Plotly.relayout(d.element, update));
     });
@@ -66,7 +86,10 @@
     dirty.add(c);
   }
 
-  function period() { var n = 0; charts.forEach(function (c) { if (c.seen) n++; }); return Math.max(1000, n * cost / SHARE); }
+  function period() {
+    var visible = Array.from(charts.values()).filter(function (c) { return c.seen; }).length;
+    return Math.max(1000, visible * cost / SHARE);
+  }
   function frame(now) {
     var start = performance.now(), gap = period() - 20;
     if (!document.hidden && !frozen) Array.from(dirty).forEach(function (c) {
@@ -82,6 +105,10 @@
   requestAnimationFrame(frame);
   document.addEventListener('themechange', function () { charts.forEach(render); });
   var timer;
-  addEventListener('resize', function () { clearTimeout(timer); timer = setTimeout(function () { charts.forEach(render); }, 120); });
-  window.Muster.charts = { make: make, push: push, draw: render, all: charts, freeze: function (on) { frozen = on; } };
+  addEventListener('resize', function () {
+    clearTimeout(timer);
+    timer = setTimeout(function () { charts.forEach(render); }, 120);
+  });
+  function freeze(on) { frozen = on; }
+  window.Muster.charts = { make: make, drop: drop, push: push, draw: render, all: charts, freeze: freeze };
 })();

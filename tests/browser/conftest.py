@@ -98,9 +98,10 @@ def open_page(web: web_process.Web, browser: Browser, cookies: Callable, complai
 
 
 def settle(page: Page) -> None:
-    """Return once every chart of the page is drawn and its socket is open."""
+    """Return once every chart of the page is drawn, or says that it is empty, and the socket is open."""
     page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-chart]')].every(plot => plot.querySelector('.main-svg'))"
+        "() => [...document.querySelectorAll('[data-chart]')]"
+        ".every(plot => plot.querySelector('.main-svg, .plot-missing'))"
     )
     if page.locator("[data-live-status]").count():
         page.wait_for_function("() => document.querySelector('[data-live-status]').dataset.state === 'live'")

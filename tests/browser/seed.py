@@ -54,7 +54,7 @@ def main() -> None:
     samples(watched)
     figures(places)
     enrolment_tokens.create(actor=ACTOR, site=places[0], tier="edge", max_uses=5)
-    named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7]}
+    named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7], "quiet": made[8]}
     print(json.dumps({name: str(node.uid) for name, node in named.items()}))
 
 

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE
+from tests.browser.looks import draw, violations
+from tests.browser.web import run
 
 pytestmark = pytest.mark.browser
 
@@ -84,6 +86,69 @@ def test_the_command_is_copied_whole(web, open_page):
     assert re.search(r"muster-agent enrol --server \S+ --pin sha256:[0-9a-f]{64} --token mst_\w+$", copied)
     expect(page.get_by_text("Waiting for the device to call in")).to_be_visible()
     expect(page.get_by_text(re.compile(r"Expires in (29|30) min"))).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_panel_of_a_command_flips_when_a_device_enrols(web, open_page, complaints, theme):
+    page = open_page("/enrolment/", theme=theme)
+    page.get_by_label("Site").select_option(label="Hamburg (works/hamburg)")
+    page.get_by_role("button", name="Make the command").click()
+    expect(page.get_by_text("Waiting for the device to call in")).to_be_visible()
+    draw(page, f"enrolment-command-{theme}-en")
+    secret = page.locator("#command").inner_text().split()[-1]
+    run(web.environ, "-m", "tests.browser.call_in", web.url, secret, f"pi-{theme}")
+    expect(page.locator("#token-progress")).to_contain_text(f"pi-{theme} called in and waits for approval")
+    expect(page.locator("#waiting").get_by_role("link", name=f"pi-{theme}")).to_be_visible()
+    draw(page, f"enrolment-called-in-{theme}-en")
+    assert violations(page) == []
+    assert complaints == []
+
+
+def test_a_node_is_put_in_quarantine_by_keyboard_alone(open_page):
+    page = open_page("/")
+    link = page.locator("#wall").get_by_role("link", name="Monterrey")
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/nodes/.*monterrey"))
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/nodes/[0-9a-f-]{36}/"))
+    opener = page.get_by_role("button", name="Quarantine")
+    opener.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Reason, kept in the audit log")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert opener.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
+
+
+def test_the_scope_is_in_the_address_and_narrows_the_page(open_page):
+    page = open_page("/")
+    page.get_by_role("button", name="6 h").click()
+    page.get_by_label("Scope").select_option(label="Hamburg")
+    page.wait_for_url(re.compile("site=works.*hamburg.*range=6h"))
+    expect(page.locator("#sentence")).to_contain_text("in 1 site.")
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-target") == "wall", timeout=15_000):
+        pass
+    expect(page.locator("#wall .site")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", ["/", "/nodes/", "/enrolment/", "/settings/"])
+def test_a_page_at_four_hundred_per_cent_is_one_column(open_page, path):
+    page = open_page(path, size=(360, 640))
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(
+        "() => [...document.querySelectorAll('.grid')]"
+        ".every(grid => new Set([...grid.children].map(part => part.getBoundingClientRect().left)).size === 1)"
+    )
+
+
+def test_a_wide_list_on_a_phone_scrolls_under_its_first_column(open_page):
+    page = open_page("/nodes/", size=PHONE)
+    page.get_by_role("region", name="Nodes, table").evaluate("region => region.scrollTo(400, 0)")
+    expect(page.locator("[data-rows] th").first).to_be_in_viewport(ratio=1)
 
 
 def test_a_waiting_device_is_approved(open_page):

@@ -1,6 +1,6 @@
 """What moves without a reload: charts, rows, the panel of a command; and what happens when the connection is lost."""
 
-import os
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,9 +11,10 @@ pytestmark = pytest.mark.browser
 LAST = "() => Muster.charts.all.get(document.getElementById('chart-latency')).figure.data[0].y.at(-1)"
 
 
-def publish(uid: str, seq: int, rtt_us: int) -> None:
-    """Tell pages of one reading."""
-    run(dict(os.environ), "-m", "tests.browser.publish", uid, str(seq), str(rtt_us))
+@pytest.fixture
+def publish(web) -> Callable[[str, int, int], str]:
+    """Store a reading and tell pages of it."""
+    return lambda uid, seq, rtt_us: run(web.environ, "-m", "tests.browser.publish", uid, str(seq), str(rtt_us))
 
 
 def watch(open_page, uid: str) -> Page:
@@ -28,7 +29,7 @@ def drawn(page: Page, value: float, within_ms: int = 5000) -> None:
     page.wait_for_function(f"value => ({LAST})() === value", arg=value, timeout=within_ms)
 
 
-def test_a_sample_reaches_the_chart_within_a_second(web, open_page):
+def test_a_sample_reaches_the_chart_within_a_second(web, open_page, publish):
     uid = web.seeded["node"]
     page = watch(open_page, uid)
     publish(uid, 1, 77_700)
@@ -36,7 +37,7 @@ def test_a_sample_reaches_the_chart_within_a_second(web, open_page):
     expect(page.locator("[data-reading='chart-latency']")).to_have_text("77.7 ms")
 
 
-def test_a_gap_in_the_numbers_makes_the_page_fetch_anew(web, open_page):
+def test_a_gap_in_the_numbers_makes_the_page_fetch_anew(web, open_page, publish):
     uid = web.seeded["node"]
     page = watch(open_page, uid)
     publish(uid, 5, 10_000)
@@ -45,7 +46,7 @@ def test_a_gap_in_the_numbers_makes_the_page_fetch_anew(web, open_page):
         publish(uid, 9, 20_000)
 
 
-def test_freeze_stops_the_reading(web, open_page):
+def test_freeze_stops_the_reading(web, open_page, publish):
     uid = web.seeded["node"]
     page = watch(open_page, uid)
     page.get_by_role("button", name="Freeze").click()
@@ -54,6 +55,28 @@ def test_freeze_stops_the_reading(web, open_page):
     drawn(page, 99.9)
     assert page.locator("[data-reading='chart-latency']").inner_text() == before
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
+
+
+def test_an_empty_chart_says_so_and_becomes_one_with_the_first_reading(web, open_page, publish):
+    uid = web.seeded["quiet"]
+    page = watch(open_page, uid)
+    expect(page.locator("#chart-latency")).to_have_text("Nothing was measured in the last 5 min")
+    expect(page.locator("#chart-latency .main-svg")).to_have_count(0)
+    publish(uid, 1, 42_000)
+    expect(page.locator("#chart-latency .main-svg").first).to_be_visible()
+    expect(page.locator("[data-reading='chart-latency']")).to_have_text("42.0 ms")
+
+
+def test_the_time_axes_of_a_pair_of_charts_are_as_long(web, open_page):
+    page = open_page(f"/nodes/{web.seeded['node']}/")
+    page.wait_for_function(
+        "() => new Set([...document.querySelectorAll('[data-chart]')].map(p => p._fullLayout.margin.r)).size === 1"
+    )
+
+
+def test_a_second_axis_shows_its_numbers(web, open_page):
+    page = open_page(f"/nodes/{web.seeded['node']}/")
+    expect(page.locator("#chart-load .y2tick").first).to_be_visible()
 
 
 def test_a_chart_has_a_table_twin(web, open_page):

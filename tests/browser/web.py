@@ -23,11 +23,12 @@ START_S = 30
 
 @dataclass
 class Web:
-    """A running web process: its address, and what was put into its database."""
+    """A running web process: its address, what was put into its database, and its environment."""
 
     url: str
     seeded: dict[str, Any]
     process: subprocess.Popen[bytes]
+    environ: dict[str, str]
 
 
 def start(folder: Path) -> Web:
@@ -48,7 +49,7 @@ def start(folder: Path) -> Web:
     command = ["-m", "uvicorn", "config.asgi:application", "--port", str(port), "--no-access-log", "--lifespan", "off"]
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, *command], env=environ, cwd=ROOT, stdout=log, stderr=log)
-    web = Web(url, seeded, process)
+    web = Web(url, seeded, process, environ)
     wait(web)
     return web
 

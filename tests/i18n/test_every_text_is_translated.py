@@ -41,3 +41,11 @@ def test_a_translation_has_the_placeholders_of_its_text(catalogue):
         allowed = {frozenset(PLACEHOLDER.findall(text)) for text in (entry.msgid, entry.msgid_plural) if text}
         for translation in translations(entry):
             assert frozenset(PLACEHOLDER.findall(translation)) in allowed, entry.msgid
+
+
+def test_chinese_has_chinese_punctuation():
+    """A half-width comma between two Chinese characters is a slip; `是,否` is Django's own list of answers."""
+    half_width = re.compile(r"[\u4e00-\u9fff][,.:;!?()]|[,:;!?()][\u4e00-\u9fff]")
+    catalogue = polib.pofile(str(next(path for path in CATALOGUES if "zh_Hans" in path.parts)))
+    slips = {text for entry in catalogue for text in translations(entry) if half_width.search(text)}
+    assert slips == {"是,否"}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from fleet.pages.core.numbers import NO_DATA, SPACE, change, plain, spark_path, three_digits
-from fleet.telemetry.selectors.figures import Measure, fleet_kpis
+from fleet.telemetry.selectors.figures import FRESH_S, Measure, fleet_kpis
 from fleet.trust.access import Person
+from fleet.trust.models import Site
 
-# A change below this share is noise and keeps the colour of the text.
+# A difference below this share is noise and keeps the colour of the text.
 NOTEWORTHY = 0.10
 
 
@@ -35,10 +36,10 @@ class Headline:
     finding: str
 
 
-def headlines(user: Person) -> list[Headline]:
-    """Return nodes online, round trip, processor and samples stored."""
-    kpis = fleet_kpis(user)
-    online, stored = int(kpis.online.now or 0), kpis.stored_per_s
+def headlines(user: Person, site: Site | None = None) -> list[Headline]:
+    """Return nodes online, round trip, processor and samples stored; at `site` and below where one is chosen."""
+    kpis = fleet_kpis(user, site)
+    online, stored = int(kpis.online.now or 0), kpis.stored_per_s.now or 0.0
     missing = kpis.total - online
     return [
         _headline(
@@ -48,36 +49,42 @@ def headlines(user: Person) -> list[Headline]:
             _("of %(total)s active") % {"total": plain(kpis.total)},
             kpis.online.spark,
             kpis.total,
-            tone="warn" if missing else "",
-            delta=f"−{plain(missing)}" if missing else "",
+            tone=_shortfall(online, kpis.total),
+            delta=plain(-missing) if missing else "",
         ),
         _compared(_("Round trip, p95"), kpis.rtt_p95_ms, "ms"),
         _compared(_("Processor, mean"), kpis.cpu_mean, "%", scale=100),
         _headline(
             _("Samples stored"),
-            NO_DATA if stored.now is None else three_digits(stored.now),
+            three_digits(stored),
             "/s",
             _("expected %(rate)s/s") % {"rate": three_digits(kpis.expected_per_s)},
-            stored.spark,
+            kpis.stored_per_s.spark,
             kpis.expected_per_s,
+            tone=_shortfall(stored, kpis.expected_per_s),
+            delta=(change(stored, kpis.expected_per_s) or "") if _shortfall(stored, kpis.expected_per_s) else "",
         ),
     ]
+
+
+def _shortfall(value: float, expected: float) -> str:
+    """Return the tone of a figure that should reach `expected`."""
+    return "warn" if value < expected * (1 - NOTEWORTHY) else ""
 
 
 def _compared(label: str, measure: Measure, unit: str, *, scale: float = 1) -> Headline:
     """Return a figure beside its value of an hour ago."""
     now, before = _scaled(measure.now, scale), _scaled(measure.hour_ago, scale)
-    if now is None:
-        value, unit_shown = NO_DATA, ""
-    else:
-        value, unit_shown = three_digits(now), unit
     spark = [_scaled(point, scale) for point in measure.spark]
+    if now is None:
+        return _headline(label, NO_DATA, "", _("no reading in the last %(n)d s") % {"n": FRESH_S}, spark, before)
+    value = three_digits(now)
     if before is None:
-        return _headline(label, value, unit_shown, _("no data an hour ago"), spark, None)
+        return _headline(label, value, unit, _("no data an hour ago"), spark, None)
     note = _("an hour ago %(value)s") % {"value": f"{three_digits(before)}{SPACE}{unit}"}
-    worse = now is not None and before > 0 and (now - before) / before > NOTEWORTHY
-    delta = (change(now, before) if now is not None else None) or ""
-    return _headline(label, value, unit_shown, note, spark, before, tone="warn" if worse else "", delta=delta)
+    worse = before > 0 and (now - before) / before > NOTEWORTHY
+    delta = change(now, before) or ""
+    return _headline(label, value, unit, note, spark, before, tone="warn" if worse else "", delta=delta)
 
 
 def _scaled(value: float | None, scale: float) -> float | None:

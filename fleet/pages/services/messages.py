@@ -44,7 +44,8 @@ def extract(root: Path) -> list[Text]:
     for path in _sources(root):
         source = path.read_text(encoding="utf-8")
         if path.suffix == ".html":
-            source = templatize(source, origin=str(path))
+            # The indentation of HTML is none of Python's.
+            source = _at_the_margin(templatize(source, origin=str(path)))
         name = path.relative_to(root).as_posix()
         for _line, function, arguments, _comments in extract_python(
             BytesIO(source.encode()), KEYWORDS, [], {"encoding": "utf-8"}
@@ -56,6 +57,15 @@ def extract(root: Path) -> list[Text]:
                 if (name, "") not in known.places:  # without line numbers, which would change with every edit
                     known.places.append((name, ""))
     return list(found.values())
+
+
+def _at_the_margin(source: str) -> str:
+    """Return a text whose lines all begin at the margin.
+
+    >>> _at_the_margin("a\\n    b")
+    'a\\nb'
+    """
+    return "\n".join(line.lstrip() for line in source.split("\n"))
 
 
 def update(path: Path, texts: list[Text], *, write: bool = True) -> polib.POFile:

@@ -1,62 +1,33 @@
 """Events as people read them."""
 
 from django import template
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from fleet.pages.core.numbers import NO_DATA
+from fleet.pages.event_words import words
 from fleet.trust.models import Event
 
 register = template.Library()
 
-# What stands behind the name of the target: "edge-07 was approved".
-WORDS: dict[str, str | Promise] = {
-    "node.enrolled": _("asked to join"),
-    "node.approved": _("was approved"),
-    "node.refused": _("was refused"),
-    "node.quarantined": _("was put in quarantine"),
-    "node.released": _("was released from quarantine"),
-    "node.retired": _("was retired"),
-    "node.online": _("came online"),
-    "node.offline": _("went silent"),
-    "enrolment_token.created": _("was created as enrolment token"),
-    "enrolment_token.revoked": _("was revoked as enrolment token"),
-    "access_token.created": _("was created as access token"),
-    "access_token.revoked": _("was revoked as access token"),
-    "site.created": _("was created as site"),
-    "user.created": _("was created as user"),
-    "user.deactivated": _("was deactivated"),
-    "user.password_changed": _("changed the password"),
-    "user.password_reset": _("was given a new password"),
-    "grant.given": _("was given a role"),
-    "grant.taken": _("lost a role"),
-}
-TONES = {
-    "node.approved": "ok",
-    "node.released": "ok",
-    "node.online": "ok",
-    "node.enrolled": "todo",
-    "node.refused": "off",
-    "node.retired": "off",
-    "node.offline": "off",
-    "node.quarantined": "crit",
-    "enrolment_token.revoked": "off",
-    "access_token.revoked": "off",
-    "user.deactivated": "off",
-    "grant.taken": "off",
-}
+
+@register.filter
+def event_name(verb: str) -> str:
+    """Return what happened in two or three words."""
+    return str(words(verb).name)
 
 
 @register.filter
-def event_words(verb: str) -> str:
-    """Return what happened; a verb of a later version stands as it is."""
-    return str(WORDS.get(verb, verb))
+def event_sentence(event: Event) -> SafeString:
+    """Return what happened as a sentence, with the name of its target in bold."""
+    target = format_html("<b>{}</b>", event.target_label)
+    return format_html(str(words(event.verb).sentence), target=target, actor=event.actor_label)
 
 
 @register.filter
 def event_tone(verb: str) -> str:
     """Return the silhouette beside an event."""
-    return TONES.get(verb, "busy")
+    return words(verb).tone
 
 
 @register.filter

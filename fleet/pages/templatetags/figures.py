@@ -70,6 +70,13 @@ def age(moment: datetime | None) -> str:
 
 
 @register.filter
+def live_age(moment: datetime, pattern: str = "{age}") -> SafeString:
+    """Return how long ago a moment was, in an element that scripts keep true, inside `pattern`."""
+    element = format_html('<span data-age="{}">{}</span>', seconds_since(moment), age(moment))
+    return format_html(pattern, age=element)
+
+
+@register.filter
 def span(duration: timedelta) -> str:
     """Return a duration in its one or two largest units."""
     seconds = max(0.0, duration.total_seconds())

@@ -1,6 +1,7 @@
 """The overview: what needs attention, what is changing, how the fleet is. Every panel can be asked for alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,70 +9,84 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from fleet.pages.selectors import overview as selector
+from fleet.pages.selectors.attention import attention
 from fleet.pages.selectors.headline import headlines
-from fleet.registry.selectors import nodes
 from fleet.trust.access import Verb, can_anywhere
+from fleet.trust.models import Site, User
 from fleet.trust.models.enrolment_token import Tier
-from fleet.trust.selectors import events, sites
+from fleet.trust.selectors import sites
 from fleet.trust.views.people import person, wanted_panel
 
 RANGES = ("15m", "1h", "6h", "24h", "7d")
-RECENT_EVENTS = 6
+DEFAULT_RANGE = "1h"
 Context = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the address narrows the page to."""
+
+    user: User
+    range: str
+    site: Site | None
+    tier: str | None
 
 
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the overview, or the one panel of it that keeps itself fresh."""
+    scope = _scope(request)
+    context: Context = {"scope": scope, "range": scope.range}
     panel = wanted_panel(request)
     if panel in PANELS:
-        return render(request, f"pages/_overview_{panel}.html", {**_scope(request), **PANELS[panel](request)})
-    context = _scope(request)
+        return render(request, f"pages/_overview_{panel}.html", context | PANELS[panel](scope))
     for build in PANELS.values():
-        context |= build(request)
-    context |= {"ranges": RANGES, "sites": sites.listing(person(request))}
+        context |= build(scope)
+    context |= {
+        "ranges": RANGES,
+        "sites": sites.listing(scope.user),
+        "may_enrol": can_anywhere(scope.user, Verb.OPERATE),
+    }
     return render(request, "pages/overview.html", context)
 
 
-def _scope(request: HttpRequest) -> Context:
-    """Return range, site and tier as the address names them."""
-    chosen, tier = request.GET.get("range", "1h"), request.GET.get("tier", "")
-    return {
-        "range": chosen if chosen in RANGES else "1h",
-        "site_path": request.GET.get("site", ""),
-        "tier": tier if tier in Tier.values else "",
-    }
+def _scope(request: HttpRequest) -> Scope:
+    """Return range, site and tier as the address names them; a name that fits nothing narrows nothing."""
+    user, wanted = person(request), request.GET
+    span, path, tier = wanted.get("range", ""), wanted.get("site", ""), wanted.get("tier", "")
+    return Scope(
+        user,
+        span if span in RANGES else DEFAULT_RANGE,
+        sites.listing(user).filter(path=sites.normal_path(path)).first() if path else None,
+        tier if tier in Tier.values else None,
+    )
 
 
-def _attention(request: HttpRequest) -> Context:
-    """Return what needs a person, and the sentence at the head of the page."""
-    user = person(request)
-    counts = nodes.status_counts(user)
-    return {
-        "attention": selector.attention(user),
-        "summary": selector.summary(counts),
-        "checked": timezone.now(),
-        "may_enrol": can_anywhere(user, Verb.OPERATE),
-    }
+def _sentence(scope: Scope) -> Context:
+    return {"summary": selector.summary(scope.user, scope.site)}
 
 
-def _changes(request: HttpRequest) -> Context:
-    return {"enrolment": selector.enrolment(person(request))}
+def _attention(scope: Scope) -> Context:
+    return {"attention": attention(scope.user, scope.site), "checked": timezone.now()}
 
 
-def _figures(request: HttpRequest) -> Context:
-    return {"figures": headlines(person(request))}
+def _changes(scope: Scope) -> Context:
+    return {"enrolment": selector.enrolment(scope.user, scope.site)}
 
 
-def _wall(request: HttpRequest) -> Context:
-    tier = request.GET.get("tier", "")
-    return {"wall": selector.wall(person(request), tier if tier in Tier.values else None), "tiers": Tier.choices}
+def _figures(scope: Scope) -> Context:
+    return {"figures": headlines(scope.user, scope.site)}
 
 
-def _events(request: HttpRequest) -> Context:
-    return {"events": events.listing(person(request))[:RECENT_EVENTS]}
+def _wall(scope: Scope) -> Context:
+    return {"wall": selector.wall(scope.user, scope.tier, scope.site), "tiers": Tier.choices}
 
 
-PANELS: dict[str, Callable[[HttpRequest], Context]] = {
+def _events(scope: Scope) -> Context:
+    return {"events": selector.recent_events(scope.user, scope.site)}
+
+
+PANELS: dict[str, Callable[[Scope], Context]] = {
+    "sentence": _sentence,
     "attention": _attention,
     "changes": _changes,
     "figures": _figures,

@@ -1,31 +1,74 @@
-"""Places whose subject does not exist yet. They say so, and what will be here."""
+"""Places whose subject does not exist yet. They say what will be here, and what to use meanwhile."""
 
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 
+Text = str | Promise
 
-def place(name: str, title: str | Promise, explanation: str | Promise) -> URLPattern:
-    """Return the address of a page that says honestly that it is empty."""
-    view = TemplateView.as_view(
-        template_name="pages/placeholder.html", extra_context={"title": title, "explanation": explanation}
+
+def place(name: str, title: Text, explanation: Text, *, instead: str, label: Text) -> URLPattern:
+    """Return the address of a page that says honestly that it is empty.
+
+    Args:
+        instead, label: the page that helps meanwhile, and what its button says.
+    """
+    context = {"title": title, "explanation": explanation, "instead": instead, "label": label}
+    return path(
+        f"{name}/", TemplateView.as_view(template_name="pages/placeholder.html", extra_context=context), name=name
     )
-    return path(f"{name}/", view, name=name)
 
 
 urlpatterns = [
     place(
         "topology",
         _("Topology"),
-        _("No sharding plan exists, so no model runs along a path of nodes that could be drawn."),
+        _(
+            "The paths that models take from terminal to edge to cloud will be drawn here once a sharding plan exists. "
+            "Until then the overview shows every site with its nodes."
+        ),
+        instead="overview",
+        label=_("Open the overview"),
     ),
     place(
         "alerts",
         _("Alerts"),
-        _("This server has no alert rules. Nodes in a bad state are listed on the overview."),
+        _(
+            "Rules and the alerts that they fire will be listed here. "
+            "Until then the node list shows every node that is outside its limits."
+        ),
+        instead="nodes",
+        label=_("Open the node list"),
     ),
-    place("plans", _("Sharding plans"), _("No model has been registered that a plan could place on nodes.")),
-    place("models", _("Models"), _("No model has been registered on this server.")),
-    place("rounds", _("Federated rounds"), _("No training job has been created on this server.")),
+    place(
+        "plans",
+        _("Sharding plans"),
+        _(
+            "Which part of a model runs on which tier will be planned here and rolled out in stages. "
+            "Until then the node list shows what hardware there is to plan with."
+        ),
+        instead="nodes",
+        label=_("Open the node list"),
+    ),
+    place(
+        "models",
+        _("Models"),
+        _(
+            "Models will be listed here with their versions, sizes and hashes, and with the nodes that run them. "
+            "Until then no model is distributed by this server."
+        ),
+        instead="nodes",
+        label=_("Open the node list"),
+    ),
+    place(
+        "rounds",
+        _("Federated rounds"),
+        _(
+            "Training rounds will be followed here, from the invitation to the accepted updates. "
+            "Until then nodes that are enrolled send figures only, and no training data leaves them."
+        ),
+        instead="enrolment",
+        label=_("Enrol a node"),
+    ),
 ]

@@ -30,7 +30,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, preferences=form)
     form.save()
-    messages.success(request, _("Your settings were stored."))
+    messages.success(request, _("Your settings were saved."))
     return redirect("settings")
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import Case, CharField, Count, F, FloatField, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Count, DateTimeField, F, FloatField, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Cast, Now, NullIf
 from django.db.models.lookups import GreaterThanOrEqual
 
 from fleet.registry.core.health import LETTERS, LIMITS, NEEDS_ATTENTION, SEVERITY, Figure, Reason, Status
 from fleet.registry.core.node_states import NodeState
 from fleet.registry.models import Node
-from fleet.trust.access import Person, visible
+from fleet.trust.access import Person, visible, within
 from fleet.trust.models import Site
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ FIGURES = {
     Figure.LOAD_PER_CORE: F("presence__load1") / NullIf(F("cpu_cores"), Value(0)),
     Figure.RTT_US: F("presence__rtt_us"),
 }
+# When a node came into its status. Nothing records when a figure first went beyond its limit.
+SINCE = Case(
+    When(status_reason=Reason.SILENT, then=F("presence__expires_at")),
+    When(status_reason__in=(Reason.QUARANTINED, Reason.NEVER_SEEN), then=F("state_since")),
+    When(status_reason=Reason.UNDECIDED, then=F("enrolled_at")),
+    output_field=DateTimeField(null=True),
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +55,17 @@ class SiteWall:
 
 @dataclass(frozen=True)
 class Attention:
-    """Nodes of one site that need a person, for one reason."""
+    """Nodes of one site that need a person, for one reason.
+
+    Attributes:
+        since: when the first of them came into this state; None where nothing records it.
+    """
 
     site: Site
     status: Status
     reason: Reason
     nodes: int
+    since: datetime | None = None
 
 
 def with_status(queryset: QuerySet[Node], now: datetime | None = None) -> QuerySet[StatusNode]:
@@ -94,13 +106,20 @@ def status_counts(user: Person, sites: Iterable[Site] | None = None) -> dict[str
     return {status.value: 0 for status in Status} | dict(rows)
 
 
-def wall(user: Person, tier: str | None = None) -> list[SiteWall]:
+def below(user: Person, site: Site | None) -> QuerySet[Node]:
+    """Return the nodes that `user` sees and that are not retired: all, or those at `site` and below."""
+    nodes = visible(Node.objects.exclude(state=NodeState.RETIRED), user)
+    return nodes if site is None else nodes.filter(within([site.path]))
+
+
+def wall(user: Person, tier: str | None = None, site: Site | None = None) -> list[SiteWall]:
     """Return every visible site that has nodes, with a letter for each of them; retired ones are left out.
 
     Args:
         tier: only the nodes of this tier.
+        site: only this site and those below.
     """
-    nodes = visible(Node.objects.exclude(state=NodeState.RETIRED), user)
+    nodes = below(user, site)
     if tier is not None:
         nodes = nodes.filter(tier=tier)
     rows = with_status(nodes).order_by("site__path", "name", "key").values_list("site_id", "status")
@@ -111,13 +130,19 @@ def wall(user: Person, tier: str | None = None) -> list[SiteWall]:
     return [_wall(sites[site_id], found) for site_id, found in statuses.items()]
 
 
-def needs_attention(user: Person) -> list[Attention]:
-    """Return what needs a person, grouped by site, status and reason, the most nodes first."""
-    nodes = with_status(visible(Node.objects.exclude(state=NodeState.RETIRED), user)).filter(status__in=NEEDS_ATTENTION)
-    rows = list(nodes.order_by().values_list("site_id", "status", "status_reason").annotate(number=Count("pk")))
+def needs_attention(user: Person, site: Site | None = None) -> list[Attention]:
+    """Return what needs a person, grouped by site, status and reason, the most nodes first.
+
+    Args:
+        site: only this site and those below.
+    """
+    nodes = with_status(below(user, site)).filter(status__in=NEEDS_ATTENTION)
+    causes = nodes.order_by().values_list("site_id", "status", "status_reason")
+    rows = list(causes.annotate(number=Count("pk"), first=Min(SINCE)))
     sites = Site.objects.in_bulk({site_id for site_id, *_rest in rows})
     groups = [
-        Attention(sites[site_id], Status(status), Reason(reason), number) for site_id, status, reason, number in rows
+        Attention(sites[site_id], Status(status), Reason(reason), number, first)
+        for site_id, status, reason, number, first in rows
     ]
     return sorted(groups, key=lambda group: (-group.nodes, SEVERITY.index(group.status), group.site.path))
 

@@ -54,7 +54,7 @@ def fleet_figure(
 
 def _latency(found: History) -> tuple[str, list[Trace], list[Line], str]:
     traces = [
-        Trace("rtt_p95_ms", _("p95, slowest site"), found.rtt_p95_ms),
+        Trace("rtt_p95_ms", _("p95 (slowest site)"), found.rtt_p95_ms),
         Trace("rtt_p50_ms", _("Median"), found.rtt_p50_ms, color=1),
     ]
     lines = [Line(health.RTT_DEGRADED_US / 1000, _("Degraded"))]

@@ -22,6 +22,7 @@ HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 SPARK_POINTS = 60  # one for each minute of the hour, or each second of the minute
 FRESH_US = 3 * STEP_US  # an older figure is not "now": pulse has stopped
+FRESH_S = FRESH_US // 1_000_000
 SETTLING_US = 2_000_000  # readings of the last two seconds may still be on their way
 
 Floats = npt.NDArray[np.float64]

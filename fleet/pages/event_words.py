@@ -1,0 +1,55 @@
+"""The words of every kind of event: its tone, its name, and the sentence that tells it."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Words:
+    """How one kind of event is told.
+
+    Attributes:
+        tone: the silhouette beside it.
+        name: what happened, for a column or a choice.
+        sentence: the same in full; `{target}` and `{actor}` are filled in.
+    """
+
+    tone: str
+    name: str | Promise
+    sentence: str | Promise
+
+
+EVENTS = {
+    "node.enrolled": Words("todo", _("Node asked to join"), _("{target} asked to join.")),
+    "node.approved": Words("ok", _("Node approved"), _("{target} was approved by {actor}.")),
+    "node.refused": Words("off", _("Node refused"), _("{target} was refused by {actor}.")),
+    "node.quarantined": Words("crit", _("Node quarantined"), _("{target} was put in quarantine by {actor}.")),
+    "node.released": Words("ok", _("Node released"), _("{target} was released from quarantine by {actor}.")),
+    "node.retired": Words("off", _("Node retired"), _("{target} was retired by {actor}.")),
+    "node.online": Words("ok", _("Node online"), _("{target} came online.")),
+    "node.offline": Words("off", _("Node silent"), _("{target} went silent.")),
+    "enrolment_token.created": Words(
+        "busy", _("Enrolment token made"), _("Enrolment token {target} was made by {actor}.")
+    ),
+    "enrolment_token.revoked": Words(
+        "off", _("Enrolment token revoked"), _("Enrolment token {target} was revoked by {actor}.")
+    ),
+    "access_token.created": Words("busy", _("Access token made"), _("Access token {target} was made by {actor}.")),
+    "access_token.revoked": Words("off", _("Access token revoked"), _("Access token {target} was revoked by {actor}.")),
+    "site.created": Words("busy", _("Site created"), _("Site {target} was created by {actor}.")),
+    "user.created": Words("busy", _("Account created"), _("The account {target} was created by {actor}.")),
+    "user.deactivated": Words("off", _("Account closed"), _("The account {target} was closed by {actor}.")),
+    "user.password_changed": Words(
+        "busy", _("Password changed"), _("The password of {target} was changed by {actor}.")
+    ),
+    "user.password_reset": Words("busy", _("Password reset"), _("{target} was given a new password by {actor}.")),
+    "grant.given": Words("busy", _("Role given"), _("{target} was given a role by {actor}.")),
+    "grant.taken": Words("off", _("Role taken away"), _("{actor} took a role away from {target}.")),
+}
+
+
+def words(verb: str) -> Words:
+    """Return how an event is told; a verb of a later version stands as it is."""
+    return EVENTS.get(verb) or Words("busy", verb, f"{{target}}: {verb}")
