@@ -81,7 +81,7 @@
   function rightAxis(figure, p) {
     var index = figure.data.findIndex(function (trace) { return nameOf(trace) === 'yaxis2'; });
     return axis(figure.layout.yaxis2, {
-      overlaying: 'y', side: 'right', showgrid: false, nticks: 4, range: extent(figure, 'yaxis2'),
+      overlaying: 'y', side: 'right', tickmode: 'auto', showgrid: false, nticks: 4, range: extent(figure, 'yaxis2'),
       tickfont: { color: index < 0 ? p.axis : color(figure.data[index], index, p) }
     });
   }
