@@ -17,7 +17,8 @@ def normal_path(text: str) -> str:
     >>> normal_path("/north/plant-a")
     'north/plant-a/'
     """
-    return text.strip("/") + "/"
+    # PostgreSQL refuses a NUL in any text, so none can be part of a path.
+    return text.replace("\0", "").strip("/") + "/"
 
 
 def by_path(path: str) -> Site | None:
