@@ -41,6 +41,7 @@ SECURE = _public.scheme == "https"
 
 INSTALLED_APPS = [
     "fleet.pages",
+    "fleet.rollouts",
     "fleet.telemetry",
     "fleet.registry",
     "fleet.trust",

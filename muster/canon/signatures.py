@@ -23,6 +23,9 @@ ENROL_REQUEST = "muster/enrol/request/1"
 ENROL_RESPONSE = "muster/enrol/response/1"
 SOCKET_HELLO = "muster/socket/hello/1"
 SOCKET_WELCOME = "muster/socket/welcome/1"
+NODE_TARGET = "muster/target/1"
+NODE_REPORT = "muster/report/1"
+ARTIFACT_REQUEST = "muster/artifact/request/1"
 
 
 class SignatureError(ValueError):

@@ -36,6 +36,8 @@ TYPES: dict[str, type[messages.Message]] = {
     "ack": messages.Ack,
     "ping": messages.Ping,
     "pong": messages.Pong,
+    "target": messages.Target,
+    "report": messages.Report,
     "bye": messages.Bye,
 }
 NAMES = {message: name for name, message in TYPES.items()}

@@ -7,6 +7,8 @@
     gateway → device   Ack         stored up to here
     device → gateway   Ping        round trip and clock
     gateway → device   Pong
+    gateway → device   Target      what the node shall run, signed              (since 1.1)
+    device → gateway   Report      what it holds and what it runs, signed        (since 1.1)
     gateway → device   Bye         why the socket is about to close
 
 Times are int64 microseconds UTC on the server's clock unless a field says otherwise.
@@ -20,8 +22,10 @@ import msgspec
 from msgspec import Meta
 
 from muster.canon.signatures import Signature
+from muster.wire.targets import MAX_DOCUMENT_BYTES, MAX_SHARDS, Generation, Reason, ReportState, Sha256, ShardState
 
 MAX_FRAME_SAMPLES = 600
+MAX_FRAME_INFERENCES = 64  # one for each shard that answered since the reading before
 MAX_STREAMS = 64  # boots named in one Hello; a device keeps no more of them
 MAX_MESSAGE_BYTES = 1 << 20
 NONCE_BYTES = 32
@@ -64,6 +68,28 @@ class Sample(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
     rtt_us: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     temperature_c: Annotated[float, Meta(ge=-273.15, le=10_000)] | None = None
     battery: Share | None = None
+
+
+class Inference(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """What one shard answered since the reading before; only measured requests count.
+
+    Attributes:
+        at: time of the reading that it belongs to, microseconds UTC.
+        shard: the shard's number, `Shard.key` of the target.
+        requests: answered, failed ones not counted.
+        errors: requests that failed.
+        total_us, least_us, most_us: time inside the component, summed and its extremes; 0 without a request.
+        local: whether the inputs were this device's own data; otherwise they stood in for another tier's tensors.
+    """
+
+    at: Time
+    shard: Count
+    requests: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    errors: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    total_us: Count
+    least_us: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    most_us: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    local: bool
 
 
 class StreamState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,7 +156,7 @@ class Welcome(Message):
         return msgspec.msgpack.encode([device_nonce, node, minor, epoch, at, sample_interval_ms, streams])
 
 
-class Frame(Message):
+class Frame(Message, omit_defaults=True):
     """Samples with a number.
 
     Every field is fixed when the frame is numbered: the encoded body is what the device
@@ -143,6 +169,7 @@ class Frame(Message):
             when this one was numbered.
         waiting: frames that were spooled and not acknowledged when this one was numbered.
         samples: 1 to 600 readings in order of time.
+        inferences: what the node's shards answered since the frame before; since 1.1.
     """
 
     boot: Uuid
@@ -150,6 +177,7 @@ class Frame(Message):
     dropped: Count
     waiting: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     samples: Annotated[list[Sample], Meta(min_length=1, max_length=MAX_FRAME_SAMPLES)]
+    inferences: Annotated[list[Inference], Meta(max_length=MAX_FRAME_INFERENCES)] = []
 
 
 class Ack(Message):
@@ -167,6 +195,69 @@ class Ping(Message):
 class Pong(Message):
     sent_at: Count  # as received
     at: Time
+
+
+class Target(Message):
+    """What the node shall run: the canonical JSON of a `NodeTarget`, signed by the server for NODE_TARGET."""
+
+    document: Annotated[bytes, Meta(max_length=MAX_DOCUMENT_BYTES)]
+    signature: Signature
+
+
+class HeldShard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far one shard of the accepted target has come on the device."""
+
+    key: Count
+    state: ShardState
+    have_bytes: Count
+
+
+class RunningShard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A shard in the running process.
+
+    Attributes:
+        weights_sha256: computed from the tensors in the process's memory, never from a file.
+        verified_at: when it was computed, microseconds UTC.
+    """
+
+    key: Count
+    weights_sha256: Sha256
+    verified_at: Time
+
+
+class Report(Message, kw_only=True):
+    """How desired and real stand on the device; `signature` is by its identity key for NODE_REPORT.
+
+    Sent at every change and at least once a minute, whole each time, so that a lost one is made good by the next.
+
+    Attributes:
+        boot, number: order of reports; `number` counts from 1 within a boot.
+        at: microseconds UTC, server offset applied.
+        generation: of the accepted target; None before the first.
+        serving: generation whose shards the process runs; None while it runs nothing.
+        state: how far the accepted target has come.
+        reason, detail: why it failed or is not as it should be; detail is for people, in English.
+        shards: each shard of the accepted target.
+        running: each shard in the running process.
+    """
+
+    node: Uuid
+    boot: Uuid
+    number: Annotated[int, Meta(ge=1, le=_LAST)]
+    at: Time
+    generation: Generation | None
+    serving: Generation | None
+    state: ReportState
+    reason: Reason
+    detail: Annotated[str, Meta(max_length=300)]
+    shards: Annotated[list[HeldShard], Meta(max_length=MAX_SHARDS)]
+    running: Annotated[list[RunningShard], Meta(max_length=MAX_SHARDS)]
+    signature: Signature
+
+    def signed_part(self) -> bytes:
+        """Return the bytes under the device's signature: every other field, in the order of the struct."""
+        fields = [getattr(self, name) for name in self.__struct_fields__ if name != "signature"]
+        return msgspec.msgpack.encode(fields)
 
 
 class Bye(Message, omit_defaults=True):

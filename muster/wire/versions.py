@@ -3,7 +3,7 @@
 from muster.wire.errors import UnknownVersion
 
 MAJOR = 1
-MINOR = 0  # the newest minor version that this code speaks
+MINOR = 1  # the newest minor version that this code speaks: 1.1 added targets, reports and inferences
 OLDEST_MINOR = max(0, MINOR - 1)
 
 

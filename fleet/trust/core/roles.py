@@ -20,12 +20,14 @@ class Rank(IntEnum):
 class Verb(StrEnum):
     VIEW = "view"  # see an object and its figures
     OPERATE = "operate"  # enrol, approve, refuse, quarantine
+    RELEASE = "release"  # publish model versions, make and push plans
     ADMINISTER = "administer"  # sites, grants, retirement
 
 
 NEEDED: dict[Verb, Rank] = {
     Verb.VIEW: Rank.VIEWER,
     Verb.OPERATE: Rank.OPERATOR,
+    Verb.RELEASE: Rank.OPERATOR,
     Verb.ADMINISTER: Rank.ADMINISTRATOR,
 }
 

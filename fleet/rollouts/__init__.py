@@ -1,0 +1,1 @@
+"""What runs where: sharding plans, their pushes, and how far each node has come."""

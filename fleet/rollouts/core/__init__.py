@@ -1,0 +1,1 @@
+"""Pure mathematics and tables of legal moves; no Django."""

@@ -1,0 +1,1 @@
+"""Pages of sharding plans and their pushes."""

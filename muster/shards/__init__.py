@@ -1,0 +1,1 @@
+"""Shards: a model cut at component borders, loaded, run and proved."""

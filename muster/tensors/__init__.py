@@ -1,0 +1,1 @@
+"""Tensor files: what is in them, checked before a byte is trusted."""
