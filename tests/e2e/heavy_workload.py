@@ -3,7 +3,7 @@
 import textwrap
 from pathlib import Path
 
-MODULE = '''
+MODULE = """
 from muster.workloads.declaration import Component, Dataset, RawInput, Source, Tensor, Variant, Workload
 
 SIDE = 3072  # a square matrix of float32: 36 MiB
@@ -52,7 +52,7 @@ WORKLOAD = Workload(
     ),
     output="logits", data=data, loss=loss, metrics=metrics,
 )
-'''
+"""
 
 
 def install(folder: Path) -> None:
