@@ -34,7 +34,7 @@ JOIN registry_model m ON m.id = v.model_id
 WHERE r.node_id = %s AND m.name = %s ORDER BY c.position
 """
 DESIRED_AND_SERVED = """
-SELECT t.counter, r.serving_counter, r.state FROM registry_nodetarget t
+SELECT t.counter, r.counter, r.serving_counter, r.state FROM registry_nodetarget t
 LEFT JOIN registry_nodereport r ON r.node_id = t.node_id WHERE t.node_id = %s
 """
 ARTIFACT = """
@@ -96,9 +96,9 @@ def runs(product: Product, device: Device, model: str) -> dict[str, bool]:
 
 
 def settled(product: Product, device: Device) -> bool:
-    """Say whether a device serves the newest generation that was issued for it."""
-    [(desired, served, state)] = product.rows(DESIRED_AND_SERVED, key_of(product, device))
-    return desired == served and state == "active"
+    """Say whether a device serves the newest generation that was issued for it, or took it and has nothing to serve."""
+    [(desired, accepted, served, state)] = product.rows(DESIRED_AND_SERVED, key_of(product, device))
+    return desired == accepted and (state == "idle" or (desired == served and state == "active"))
 
 
 def push(product: Product, mapping: str, *options: str) -> str:
