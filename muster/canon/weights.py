@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,32 @@ def weights_sha256(tensors: Iterable[Weights]) -> str:
 
     >>> weights_sha256([])[:16]
     'e3b0c44298fc1c14'
+
+    Raises:
+        ValueError: a tensor whose elements do not lie in row-major order without gaps or are not
+            little-endian, or two of one name.
     """
     digest = hashlib.sha256()
+    previous = None
     for tensor in sorted(tensors, key=lambda tensor: tensor.name.encode()):
-        data = memoryview(tensor.data).cast("B")
+        if tensor.name == previous:
+            raise ValueError(f"two tensors have the name {tensor.name!r}")
+        previous = tensor.name
         for text in (tensor.name.encode(), tensor.dtype.encode()):
             digest.update(struct.pack(">Q", len(text)) + text)
+        data = _bytes(tensor)
         numbers = (len(tensor.shape), *tensor.shape, data.nbytes)
         digest.update(struct.pack(f">{len(numbers)}Q", *numbers))
-        digest.update(data)
+        digest.update(data)  # other threads run meanwhile: hashlib lets go of the interpreter for large buffers
     return digest.hexdigest()
+
+
+def _bytes(tensor: Weights) -> memoryview:
+    """Return a tensor's elements as bytes, not copied."""
+    data = memoryview(tensor.data)
+    if not data.c_contiguous:
+        raise ValueError(f"{tensor.name}: its elements do not lie in row-major order without gaps")
+    if data.itemsize > 1 and (data.format[0] in ">!" or (sys.byteorder == "big" and data.format[0] != "<")):
+        raise ValueError(f"{tensor.name}: its elements are not little-endian")
+    # A view with an empty dimension cannot be cast, and has nothing to hash.
+    return data.cast("B") if data.nbytes else memoryview(b"")

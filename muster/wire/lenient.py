@@ -18,6 +18,8 @@ def lenient(struct: type[msgspec.Struct]) -> Any:
 def _field(field: msgspec.structs.FieldInfo, hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
     if field.required:
         return (field.name, _relaxed(hint))
+    if field.default is msgspec.NODEFAULT:  # a list is made anew for each message
+        return (field.name, _relaxed(hint), msgspec.field(default_factory=field.default_factory))
     return (field.name, _relaxed(hint), field.default)
 
 

@@ -5,6 +5,7 @@ from muster.wire.errors import UnknownVersion
 MAJOR = 1
 MINOR = 1  # the newest minor version that this code speaks: 1.1 added targets, reports and inferences
 OLDEST_MINOR = max(0, MINOR - 1)
+TARGETS_SINCE = 1  # an end of an older minor version is sent no Target and sends no Report
 
 
 def negotiate(offered: range | list[int], newest: int = MINOR, oldest: int = OLDEST_MINOR) -> int:

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from muster.canon import signatures
 from muster.canon.signatures import (
+    ARTIFACT_REQUEST,
     ENROL_REQUEST,
     ENROL_RESPONSE,
     ENROL_SERVER,
+    NODE_REPORT,
+    NODE_TARGET,
     SOCKET_HELLO,
     SOCKET_WELCOME,
     Signature,
@@ -24,12 +27,22 @@ from muster.canon.signatures import (
     verify,
 )
 from muster.wire.messages import Hello, Welcome
-from tests.muster.documents import AT, BOOT, NODE, NONCE, STREAMS
+from muster.wire.targets import Reason, ReportState, artifact_request_part
+from tests.muster.documents import AT, BOOT, NODE, NONCE, REPORT, SIGNATURE, STREAMS
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = public_bytes(KEY)
 GOLDEN: dict[str, str] = json.loads((Path(__file__).parents[1] / "golden" / "signatures-1.json").read_text())
-CONTEXTS = [ENROL_SERVER, ENROL_REQUEST, ENROL_RESPONSE, SOCKET_HELLO, SOCKET_WELCOME]
+CONTEXTS = [
+    ENROL_SERVER,
+    ENROL_REQUEST,
+    ENROL_RESPONSE,
+    SOCKET_HELLO,
+    SOCKET_WELCOME,
+    NODE_TARGET,
+    NODE_REPORT,
+    ARTIFACT_REQUEST,
+]
 
 
 def test_purposes_are_distinct() -> None:
@@ -106,6 +119,35 @@ def test_every_part_of_a_welcome_is_signed() -> None:
     for position, value in enumerate(changed):
         other = (*parts[:position], value, *parts[position + 1 :])
         assert Welcome.signed_part(*other) != Welcome.signed_part(*parts)
+
+
+def test_every_part_of_a_report_is_signed_but_the_signature() -> None:
+    changed = {
+        "node": BOOT,
+        "boot": NODE,
+        "number": 10,
+        "at": AT + 1,
+        "generation": None,
+        "serving": (2, 41),
+        "state": ReportState.ACTIVE,
+        "reason": Reason.NONE,
+        "detail": "",
+        "shards": REPORT.shards[:1],
+        "running": [],
+    }
+    assert REPORT.signed_part().hex() == GOLDEN["report_signed_part"]
+    assert set(changed) | {"signature"} == set(REPORT.__struct_fields__)
+    for name, value in changed.items():
+        assert msgspec.structs.replace(REPORT, **{name: value}).signed_part() != REPORT.signed_part()
+    signed_anew = msgspec.structs.replace(SIGNATURE, value=bytes(64))
+    assert msgspec.structs.replace(REPORT, signature=signed_anew).signed_part() == REPORT.signed_part()
+
+
+def test_every_part_of_an_artifact_request_is_signed() -> None:
+    signed = artifact_request_part(NODE, "a" * 64, AT)
+    assert signed.hex() == GOLDEN["artifact_request_part"]
+    for other in ((BOOT, "a" * 64, AT), (NODE, "b" * 64, AT), (NODE, "a" * 64, AT + 1)):
+        assert artifact_request_part(*other) != signed
 
 
 def test_the_covered_bytes_are_length_and_part_four_times() -> None:

@@ -8,7 +8,7 @@ import pytest
 from muster.wire import envelope
 from muster.wire.errors import MalformedMessage, UnknownVersion
 from muster.wire.versions import MAJOR, MINOR
-from tests.muster.documents import ENVELOPE, MESSAGES
+from tests.muster.documents import AT, BOOT, ENVELOPE, MESSAGES, MESSAGES_1_0
 
 
 def taken_apart(name: str, minor: int) -> dict[str, Any]:
@@ -37,12 +37,28 @@ def extend_sample(document: dict[str, Any]) -> None:
     document["body"]["samples"][0].append("news")
 
 
+def extend_inference(document: dict[str, Any]) -> None:
+    document["body"]["inferences"][0].append("news")
+
+
+def extend_held_shard(document: dict[str, Any]) -> None:
+    document["body"]["shards"][0]["news"] = 1
+
+
+def extend_running_shard(document: dict[str, Any]) -> None:
+    document["body"]["running"][0]["news"] = 1
+
+
 EXTENSIONS = [
     *((name, extend_body) for name in MESSAGES),
     ("ping", extend_envelope),
     ("hello", extend_stream),
     ("welcome", extend_signature),
     ("frame", extend_sample),
+    ("frame", extend_inference),
+    ("target", extend_signature),
+    ("report", extend_held_shard),
+    ("report", extend_running_shard),
 ]
 
 
@@ -82,3 +98,27 @@ def test_an_unknown_type_is_malformed_at_every_version() -> None:
         document = taken_apart("ping", minor) | {"type": "poke"}
         with pytest.raises(MalformedMessage, match="poke"):
             envelope.decode(msgspec.msgpack.encode(document))
+
+
+def test_a_frame_of_1_0_is_one_without_inferences() -> None:
+    """Such frames lie in the spools of devices whose agent was updated since."""
+    body = envelope.encode_body(MESSAGES_1_0["frame"])
+    for minor in (0, MINOR, MINOR + 1):
+        _, frame = envelope.decode(envelope.wrap("frame", body, id=1, at=AT, minor=minor))
+        assert frame.inferences == []
+        assert envelope.encode_body(frame) == body
+
+
+def test_each_frame_has_a_list_of_its_own() -> None:
+    body = envelope.encode_body(MESSAGES_1_0["frame"])
+    for minor in (0, MINOR):
+        first, second = (envelope.decode(envelope.wrap("frame", body, id=1, at=AT, minor=minor))[1] for _ in range(2))
+        first.inferences.append(1)
+        assert second.inferences == []
+
+
+def test_a_frame_without_inferences_is_what_an_end_of_1_0_reads() -> None:
+    document = taken_apart("frame", 0)
+    del document["body"]["inferences"]
+    assert document["body"] == msgspec.msgpack.decode(envelope.encode_body(MESSAGES_1_0["frame"]))
+    assert document["body"]["boot"] == BOOT

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from muster.wire import envelope
 from muster.wire.errors import MalformedMessage, WireError
-from muster.wire.messages import MAX_FRAME_SAMPLES, MAX_STREAMS
+from muster.wire.messages import MAX_FRAME_INFERENCES, MAX_FRAME_SAMPLES, MAX_STREAMS
+from muster.wire.targets import MAX_DOCUMENT_BYTES, MAX_SHARDS
 from tests.muster.documents import AT, BOOT, ENVELOPE, MESSAGES
 
 
@@ -115,6 +116,83 @@ def test_a_frame_out_of_bounds_is_malformed(bad: dict[str, Any]) -> None:
     decode_body("frame", whole)
     with pytest.raises(MalformedMessage):
         decode_body("frame", whole | bad)
+
+
+def inference(**changed: Any) -> list[Any]:
+    fields = {"at": AT, "shard": 1, "requests": 2, "errors": 0, "total": 9, "least": 4, "most": 5, "local": True}
+    return list((fields | changed).values())
+
+
+BAD_INFERENCES = [
+    [inference(at=-1)],
+    [inference(at=2**62)],
+    [inference(shard=-1)],
+    [inference(shard=2**63)],
+    [inference(requests=-1)],
+    [inference(requests=2**31)],
+    [inference(errors=2**31)],
+    [inference(total=-1)],
+    [inference(total=2**63)],
+    [inference(least=-1)],
+    [inference(most=2**31)],
+    [inference(most=1.5)],
+    [inference(local=1)],
+    [inference()[:-1]],
+    [inference()] * (MAX_FRAME_INFERENCES + 1),
+    None,
+]
+
+
+@pytest.mark.parametrize("bad", BAD_INFERENCES)
+def test_an_inference_that_cannot_be_is_malformed(bad: Any) -> None:
+    whole = {"boot": BOOT, "seq": 1, "dropped": 0, "waiting": 0, "samples": [sample()]}
+    decode_body("frame", whole | {"inferences": [inference()] * MAX_FRAME_INFERENCES})
+    with pytest.raises(MalformedMessage):
+        decode_body("frame", whole | {"inferences": bad})
+
+
+HELD = {"key": 1, "state": "held", "have_bytes": 5}
+RUNNING = {"key": 1, "weights_sha256": "a" * 64, "verified_at": AT}
+BAD_REPORTS = [
+    {"node": "x"},
+    {"boot": BOOT.upper()},
+    {"number": 0},
+    {"number": 2**63},
+    {"at": -1},
+    {"generation": [1]},
+    {"generation": [1, 2, 3]},
+    {"generation": [-1, 2]},
+    {"generation": [1, 2**53]},
+    {"serving": "1"},
+    {"state": "splendid"},
+    {"reason": "because"},
+    {"detail": "x" * 301},
+    {"shards": [HELD] * (MAX_SHARDS + 1)},
+    {"shards": [HELD | {"state": "lost"}]},
+    {"shards": [HELD | {"have_bytes": -1}]},
+    {"shards": [HELD | {"key": 2**63}]},
+    {"running": [RUNNING] * (MAX_SHARDS + 1)},
+    {"running": [RUNNING | {"weights_sha256": "a" * 63}]},
+    {"running": [RUNNING | {"weights_sha256": "A" * 64}]},
+    {"running": [RUNNING | {"weights_sha256": "a" * 64 + "\n"}]},
+    {"running": [RUNNING | {"verified_at": 2**62}]},
+    {"signature": None},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_REPORTS)
+def test_a_report_out_of_bounds_is_malformed(bad: dict[str, Any]) -> None:
+    report = msgspec.to_builtins(MESSAGES["report"], builtin_types=(bytes,))
+    decode_body("report", report | {"shards": [HELD] * MAX_SHARDS, "running": [RUNNING] * MAX_SHARDS})
+    with pytest.raises(MalformedMessage):
+        decode_body("report", report | bad)
+
+
+def test_a_target_holds_no_more_than_the_longest_document() -> None:
+    target = msgspec.to_builtins(MESSAGES["target"], builtin_types=(bytes,))
+    decode_body("target", target | {"document": bytes(MAX_DOCUMENT_BYTES)})
+    with pytest.raises(MalformedMessage):
+        decode_body("target", target | {"document": bytes(MAX_DOCUMENT_BYTES + 1)})
 
 
 def test_a_hello_names_no_more_boots_than_a_device_keeps() -> None:
