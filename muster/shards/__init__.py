@@ -1,1 +1,1 @@
-"""Shards: a model cut at component borders, loaded, run and proved."""
+"""Shards: a model cut at its components' borders; each part is loaded, run and proved alone."""

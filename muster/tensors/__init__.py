@@ -1,1 +1,1 @@
-"""Tensor files: what is in them, checked before a byte is trusted."""
+"""Files of tensors: read without trust, written the same every time."""
