@@ -6,13 +6,15 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from muster.wire.targets import ReportState
+
 
 class Status(StrEnum):
     """What a page shows of a node, derived from its state, its lease and its last figures."""
 
     WAITING = "waiting"
     HEALTHY = "healthy"
-    UPDATING = "updating"  # reserved: a node that takes on a new target
+    UPDATING = "updating"  # takes on a new target
     DEGRADED = "degraded"
     CRITICAL = "critical"
     OFFLINE = "offline"
@@ -32,6 +34,9 @@ class Reason(StrEnum):
     TEMPERATURE = "temperature"
     LOAD = "load"
     ROUND_TRIP = "round_trip"
+    LIVE_MISMATCH = "live_mismatch"  # runs other weights than were published
+    TARGET_FAILED = "target_failed"
+    TARGET = "target"  # a new target is on its way to run
 
 
 class Figure(StrEnum):
@@ -75,6 +80,33 @@ LIMITS = (
     Limit(Figure.LOAD_PER_CORE, LOAD_PER_CORE_DEGRADED, Status.DEGRADED, Reason.LOAD),
     Limit(Figure.RTT_US, RTT_DEGRADED_US, Status.DEGRADED, Reason.ROUND_TRIP),
 )
+
+
+class Sign(StrEnum):
+    """What a node's report says of its target."""
+
+    LIVE_MISMATCH = "live_mismatch"  # a hash of its live tensors is not the published one, or it says so itself
+    FAILED = "failed"
+    ON_ITS_WAY = "on_its_way"  # the newest target is accepted and does not serve yet
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where `sign` holds, a connected node is `status` for `reason`."""
+
+    sign: Sign
+    status: Status
+    reason: Reason
+
+
+# Among equal statuses these speak before the limits: wrong weights matter more than a slow connection.
+RULES = (
+    Rule(Sign.LIVE_MISMATCH, Status.DEGRADED, Reason.LIVE_MISMATCH),
+    Rule(Sign.FAILED, Status.DEGRADED, Reason.TARGET_FAILED),
+    Rule(Sign.ON_ITS_WAY, Status.UPDATING, Reason.TARGET),
+)
+# Reports that say so are of a target that was taken and does not serve yet.
+UNDER_WAY = (ReportState.ACCEPTED, ReportState.DOWNLOADING, ReportState.STAGED, ReportState.PROBED)
 
 # The worst first: how lists sort by status.
 SEVERITY = (

@@ -26,4 +26,7 @@ REASON_LABELS = {
     Reason.TEMPERATURE: _("Too hot"),
     Reason.LOAD: _("Processor overloaded"),
     Reason.ROUND_TRIP: _("Slow connection"),
+    Reason.LIVE_MISMATCH: _("Runs other weights than were published"),
+    Reason.TARGET_FAILED: _("Could not take on its target"),
+    Reason.TARGET: _("Takes on a new target"),
 }

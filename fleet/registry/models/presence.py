@@ -27,6 +27,8 @@ class Presence(models.Model):
     rtt_us = models.IntegerField(null=True)
     temperature_c = models.FloatField(null=True)
     battery = models.FloatField(null=True)  # charge, 0 to 1
+    inference_at = models.DateTimeField(null=True)  # time of the reading whose requests the next figure is from
+    inference_us = models.IntegerField(null=True)  # mean time in a component, over the requests of all components
     waiting_frames = models.IntegerField(default=0)  # still spooled on the device
     dropped_frames = models.BigIntegerField(default=0)  # lost by a full spool, this boot
     liveness = models.CharField(max_length=8, choices=Liveness, default=Liveness.OFFLINE)

@@ -22,6 +22,11 @@ class NodeReport(models.Model):
     state = models.CharField(max_length=16)
     reason = models.CharField(max_length=32, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    # Whether the running process holds other weights than were published, by its hashes or its own word.
+    live_mismatch = models.BooleanField(default=False)
+    # The newest generation that the node has ever reported as active.
+    active_release_epoch = models.BigIntegerField(null=True)
+    active_counter = models.BigIntegerField(null=True)
     shards = models.JSONField(default=list)  # [{key, state, have_bytes}, …] of the accepted target
     at = models.DateTimeField()  # as the device says
     reported_at = models.DateTimeField(db_default=Now())  # as the server received it

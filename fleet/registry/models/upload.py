@@ -20,6 +20,7 @@ class Upload(models.Model):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)  # announced before the first byte
     received_bytes = models.BigIntegerField(default=0)
+    refusal = models.CharField(max_length=200, blank=True)  # why it was refused, in English
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     expires_at = models.DateTimeField()

@@ -31,6 +31,7 @@ class ModelVersion(models.Model):
     state = models.CharField(max_length=16, choices=STATE_LABELS, default=VersionState.CHECKING.value)
     refusal = models.CharField(max_length=400, blank=True)  # why it was refused, in English
     refusal_code = models.CharField(max_length=32, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # begun to check it; a lost one leaves no other trace
     seed = models.BigIntegerField(null=True)  # of an initial version
     source_sha256 = models.CharField(max_length=64, blank=True)  # the blob that an uploaded version is made from
     workload_version = models.PositiveIntegerField()

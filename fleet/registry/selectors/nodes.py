@@ -12,11 +12,23 @@ from django.db.models import Case, CharField, Count, DateTimeField, F, FloatFiel
 from django.db.models.functions import Cast, Now, NullIf
 from django.db.models.lookups import GreaterThanOrEqual
 
-from fleet.registry.core.health import LETTERS, LIMITS, NEEDS_ATTENTION, SEVERITY, Figure, Reason, Status
+from fleet.registry.core.health import (
+    LETTERS,
+    LIMITS,
+    NEEDS_ATTENTION,
+    RULES,
+    SEVERITY,
+    UNDER_WAY,
+    Figure,
+    Reason,
+    Sign,
+    Status,
+)
 from fleet.registry.core.node_states import NodeState
 from fleet.registry.models import Node
 from fleet.trust.access import Person, visible, within
 from fleet.trust.models import Site
+from muster.wire.targets import ReportState
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -34,6 +46,16 @@ FIGURES = {
     Figure.TEMPERATURE_C: F("presence__temperature_c"),
     Figure.LOAD_PER_CORE: F("presence__load1") / NullIf(F("cpu_cores"), Value(0)),
     Figure.RTT_US: F("presence__rtt_us"),
+}
+SIGNS = {
+    Sign.LIVE_MISMATCH: Q(report__live_mismatch=True),
+    Sign.FAILED: Q(report__state=ReportState.FAILED),
+    # An older report says nothing of the newest target: until the device has taken that, what serves is what was asked.
+    Sign.ON_ITS_WAY: Q(
+        report__state__in=UNDER_WAY,
+        report__release_epoch=F("target__release_epoch"),
+        report__counter=F("target__counter"),
+    ),
 }
 # When a node came into its status. Nothing records when a figure first went beyond its limit.
 SINCE = Case(
@@ -91,6 +113,12 @@ def listing(user: Person) -> QuerySet[StatusNode]:
     """Return the nodes that `user` sees, with site, presence and status, in order of their names."""
     nodes = visible(Node.objects.select_related("site", "presence"), user)
     return with_status(nodes).order_by("name", "key")
+
+
+def holds_shards(node: Node) -> bool:
+    """Say whether the node shall run something, or does."""
+    placed = Q(target__shards__len__gt=0) | Q(running__isnull=False)
+    return Node.objects.filter(placed, pk=node.pk).exists()
 
 
 def status_counts(user: Person, sites: Iterable[Site] | None = None) -> dict[str, int]:
@@ -156,8 +184,9 @@ def _rules(now: Now | Value) -> list[tuple[Q, Status, Reason]]:
         (Q(presence__expires_at=None), Status.OFFLINE, Reason.NEVER_SEEN),
         (Q(presence__expires_at__lte=now), Status.OFFLINE, Reason.SILENT),
     ]
+    signs = [(SIGNS[rule.sign], rule.status, rule.reason) for rule in RULES]
     limits = [(_at_least(FIGURES[limit.figure], limit.least), limit.status, limit.reason) for limit in LIMITS]
-    return rules + limits
+    return rules + sorted(signs + limits, key=lambda rule: SEVERITY.index(rule[1]))  # stable: order among equals stays
 
 
 def _at_least(figure: object, least: float) -> Q:

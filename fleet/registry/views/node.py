@@ -24,7 +24,11 @@ from fleet.trust.views.people import actor, person, wanted_panel
 RECENT_EVENTS = 8
 EVENTS = 100
 RANGES = ("5m", "1h", "6h")
-PANELS = {"node-head": "registry/_node_head.html", "node-events": "registry/_node_events.html"}
+PANELS = {
+    "node-head": "registry/_node_head.html",
+    "node-events": "registry/_node_events.html",
+    "node-inference": "registry/_node_inference.html",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def node(request: HttpRequest, uid: uuid.UUID) -> HttpResponse:
         "tab": request.GET.get("tab", "live"),
         "range": chosen if chosen in RANGES else RANGES[0],
         "ranges": RANGES,
+        "holds_shards": selector.holds_shards(found),
         "moves": [move for move in MOVES if allowed(request, found, move.action)],
         "events": events.about(user, found.uid)[: EVENTS if request.GET.get("tab") == "events" else RECENT_EVENTS],
     }

@@ -1,49 +1,23 @@
 """People and devices that decide at the same moment: one wins, the others are told, nothing is half made."""
 
-import threading
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import connection
 
 from fleet.registry.core.node_states import Action
 from fleet.registry.models import Node
 from fleet.registry.services import enrolment, nodes
 from fleet.trust.models import EnrolmentToken, Event
 from fleet.trust.services.actors import Actor
-from fleet.trust.services.errors import DomainError
 from muster.wire.enrolment import EnrolmentRequest
 from tests.devices import request
+from tests.fleet.registry.at_once import at_once
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pin")]
 ROUNDS = 4
-
-
-def at_once(*deeds: Callable[[], object]) -> Counter[str]:
-    """Do everything at the same moment, each in its own thread; count what came of it."""
-    outcomes: list[str] = []
-    start = threading.Barrier(len(deeds))
-
-    def work(deed: Callable[[], object]) -> None:
-        start.wait(timeout=30)
-        try:
-            deed()
-            outcomes.append("done")
-        except DomainError as error:
-            outcomes.append(error.code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=work, args=[deed]) for deed in deeds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return Counter(outcomes)
 
 
 def enrolling(document: EnrolmentRequest) -> Callable[[], object]:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from fleet.registry.core import health
 from fleet.registry.core.node_states import NodeState
-from fleet.registry.models import Node, Presence
+from fleet.registry.models import Node, NodeReport, NodeTarget, Presence
 from fleet.registry.selectors import nodes
+from muster.ids import uuid7
 
 GIB = 1 << 30
 NOW = timezone.now()
@@ -73,6 +74,63 @@ def test_bad_figures_of_a_silent_node_do_not_count(make_node):
 )
 def test_a_limit_holds_from_its_value_on_and_the_worst_decides(make_node, figures, status, reason):
     assert status_of(make_node(online=True, memory_bytes=100 * GIB, **figures)) == (status, reason)
+
+
+@pytest.fixture
+def reporting(make_node):
+    """Make a connected node that was given generation (1, 5) and last reported so."""
+
+    def make(state: str, *, generation=(1, 5), live_mismatch: bool = False, **figures) -> Node:
+        node = make_node(**{"online": True} | figures)
+        NodeTarget.objects.create(
+            node=node, release_epoch=1, counter=5, document=b"", content_sha256="", signature_value=b""
+        )
+        release_epoch, counter = generation
+        NodeReport.objects.create(
+            node=node,
+            epoch=1,
+            boot=uuid7(),
+            number=1,
+            release_epoch=release_epoch,
+            counter=counter,
+            state=state,
+            live_mismatch=live_mismatch,
+            at=NOW,
+        )
+        return node
+
+    return make
+
+
+@pytest.mark.parametrize("state", ["accepted", "downloading", "staged", "probed"])
+def test_a_node_on_its_way_to_its_newest_target_is_updating(reporting, state):
+    assert status_of(reporting(state)) == ("updating", "target")
+    assert status_of(reporting(state, generation=(1, 4))) == ("healthy", "")
+
+
+@pytest.mark.parametrize("state", ["idle", "active"])
+def test_a_node_that_runs_its_target_is_healthy(reporting, state):
+    assert status_of(reporting(state)) == ("healthy", "")
+
+
+@pytest.mark.parametrize(
+    ("report", "figures", "status", "reason"),
+    [
+        ({"state": "failed"}, {}, "degraded", "target_failed"),
+        ({"state": "active", "live_mismatch": True}, {}, "degraded", "live_mismatch"),
+        ({"state": "failed", "live_mismatch": True}, {}, "degraded", "live_mismatch"),
+        ({"state": "downloading", "live_mismatch": True}, {}, "degraded", "live_mismatch"),
+        ({"state": "failed"}, {"rtt_us": 900_000}, "degraded", "target_failed"),
+        ({"state": "staged"}, {"rtt_us": 900_000}, "degraded", "round_trip"),
+        ({"state": "failed"}, {"temperature_c": 99.0}, "critical", "temperature"),
+        ({"state": "failed", "live_mismatch": True}, {"online": False}, "offline", "never_seen"),
+        ({"state": "failed"}, {"state": "quarantined"}, "critical", "quarantined"),
+    ],
+)
+def test_the_worst_of_report_and_figures_decides(reporting, make_node, report, figures, status, reason):
+    node = reporting(report.pop("state"), **report, **{k: v for k, v in figures.items() if k != "state"})
+    Node.objects.filter(pk=node.pk).update(state=figures.get("state", "active"))
+    assert status_of(node) == (status, reason)
 
 
 @pytest.mark.parametrize("memory_bytes", [None, 0])
