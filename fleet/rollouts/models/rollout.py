@@ -35,6 +35,7 @@ class Rollout(models.Model):
     state = models.CharField(max_length=16, choices=ROLLOUT_LABELS, default=RolloutState.RUNNING.value)
     reason = models.CharField(max_length=400, blank=True)  # why it was pushed
     revision = models.BigIntegerField(default=0)  # raised whenever its page would show something else
+    heard_at = models.DateTimeField(null=True)  # newest change of a report of its nodes that `revision` has counted
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     finished_at = models.DateTimeField(null=True)
@@ -67,6 +68,8 @@ class Assignment(models.Model):
     node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="assignments")
     state = models.CharField(max_length=16, choices=ASSIGNMENT_LABELS, default=AssignmentState.PENDING.value)
     reason = models.CharField(max_length=32, blank=True)  # muster.wire.targets.Reason
+    release_epoch = models.BigIntegerField()  # generation of the first target that carried the plan to the node
+    counter = models.BigIntegerField()
     since = models.DateTimeField(db_default=Now())
 
     SITE_LOOKUP = "node__site__"
