@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from muster.canon import signatures
 from muster.clock import now_us
 from muster.wire import envelope
-from muster.wire.messages import Ack, Frame, Hello, Message, Sample, StreamState, Welcome
+from muster.wire.messages import Ack, Frame, Hello, Inference, Message, Sample, StreamState, Welcome
 
 WINDOW = 256  # frames sent and not yet acknowledged when a device sends as fast as it can
 
@@ -24,11 +24,13 @@ class Device:
     """One node's end of the socket.
 
     Attributes:
+        inferences: how many shards answered since each reading.
         latencies: seconds from sending a frame to the acknowledgement that covers it.
     """
 
     uid: str
     key: Ed25519PrivateKey
+    inferences: int = 0
     boot: str = field(default_factory=lambda: str(uuid.uuid4()))
     sent: int = 0
     acked: int = 0
@@ -83,7 +85,8 @@ class Device:
         self.sent += 1
         self._waiting.append((self.sent, time.perf_counter()))
         sample = Sample(now_us(), 0.25, 1 << 30, 0.5, 1500, 48.5, None)
-        return Frame(self.boot, self.sent, 0, len(self._waiting), [sample])
+        answers = [Inference(sample.at, shard, 1, 0, 900, 900, 900, True) for shard in range(self.inferences)]
+        return Frame(self.boot, self.sent, 0, len(self._waiting), [sample], answers)
 
     async def _read(self, socket: ClientConnection) -> None:
         async for data in socket:

@@ -48,10 +48,10 @@ def main() -> None:
     with ground():
         keys = _enrol(arguments.sockets + arguments.steady)
         with _gateway() as (url, process):
-            flat = asyncio.run(_measure(url, process, keys[: arguments.sockets], arguments.seconds, 0.0))
-            steady = asyncio.run(
-                _measure(url, process, keys[arguments.sockets :], arguments.seconds, STEADY_INTERVAL_S)
-            )
+            fast = [Device(*key, arguments.inferences) for key in keys[: arguments.sockets]]
+            slow = [Device(*key, arguments.inferences) for key in keys[arguments.sockets :]]
+            flat = asyncio.run(_measure(url, process, fast, arguments.seconds, 0.0))
+            steady = asyncio.run(_measure(url, process, slow, arguments.seconds, STEADY_INTERVAL_S))
         publish_us = asyncio.run(_publish(PUBLISHED)) * 1e6
         ceiling = _ceiling(arguments.seconds, max(1, round(flat.frames_per_batch)))
     _show(f"{arguments.sockets} sockets, flat out", flat)
@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sockets", type=int, default=50, help="devices that send as fast as they can")
     parser.add_argument("--steady", type=int, default=500, help="devices that send once a second")
+    parser.add_argument("--inferences", type=int, default=0, help="shards that answered since each reading")
     parser.add_argument("--seconds", type=float, default=10.0)
     return parser.parse_args()
 
@@ -130,9 +131,8 @@ def _await_health(url: str, child: subprocess.Popen[bytes]) -> None:
 
 
 async def _measure(
-    url: str, process: psutil.Process, keys: list[tuple[str, Ed25519PrivateKey]], seconds: float, interval_s: float
+    url: str, process: psutil.Process, devices: list[Device], seconds: float, interval_s: float
 ) -> Result:
-    devices = [Device(uid, key) for uid, key in keys]
     begin, end = asyncio.Event(), asyncio.Event()
     runs = [asyncio.create_task(device.run(url, begin, end, interval_s)) for device in devices]
     health = url.replace("ws:", "http:").replace("/node", "/healthz")

@@ -214,7 +214,10 @@ def _localised(data: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     if "samples" not in data:
         return data
     now = now_us()
-    return {**data, "samples": [_reading(sample, zone, now) for sample in data["samples"]]}
+    shown = {**data, "samples": [_reading(sample, zone, now) for sample in data["samples"]]}
+    if "inferences" in data:
+        shown["inferences"] = [{**answer, "at": local_time.iso(answer["at"], zone)} for answer in data["inferences"]]
+    return shown
 
 
 def _reading(sample: dict[str, Any], zone: ZoneInfo, now: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""REST of raw readings."""
+"""REST of raw readings: samples, and what shards answered between them."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.registry.models import Node
-from fleet.telemetry.selectors import samples
+from fleet.telemetry.selectors import inferences, samples
 from fleet.trust.access import visible
 from fleet.trust.api.requests import person
 from fleet.trust.api.schema import READ, answers
@@ -78,6 +78,51 @@ class SamplesView(APIView):
         found = samples.listed(node.pk, span.validated_data["start_us"], span.validated_data["end_us"], limit + 1)
         body = {"node": node.uid, "truncated": len(found) > limit, "samples": [_shown(row) for row in found[:limit]]}
         return Response(SamplesOut(body).data)
+
+
+class InferenceOut(serializers.Serializer[Any]):
+    """What one shard of the node answered since its reading before. Names are null where the shard is not known."""
+
+    at = serializers.DateTimeField(help_text="Time of the reading that it belongs to.")
+    received_at = serializers.DateTimeField(help_text="When the gateway received it.")
+    shard = serializers.IntegerField(help_text="Key of the artifact.")
+    model = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField(allow_null=True)
+    component = serializers.CharField(allow_null=True)
+    variant = serializers.CharField(allow_null=True)
+    requests = serializers.IntegerField(help_text="Requests that were answered.")
+    failed = serializers.IntegerField(source="errors", help_text="Requests that were not answered.")
+    total_us = serializers.IntegerField(help_text="Time inside the component, all requests together.")
+    least_us = serializers.IntegerField()
+    most_us = serializers.IntegerField()
+    local = serializers.BooleanField(
+        help_text="The inputs were the device's own; otherwise they stood in for another tier's tensors."
+    )
+
+
+class InferencesOut(serializers.Serializer[Any]):
+    """What the shards of one node answered, oldest first."""
+
+    node = serializers.UUIDField()
+    truncated = serializers.BooleanField(help_text="There are more: ask again from the time of the last one.")
+    inferences = InferenceOut(many=True)
+
+
+class InferencesView(APIView):
+    """Measured inferences of a node."""
+
+    @extend_schema(parameters=[SpanIn], responses=answers(InferencesOut, 400, 404, *READ))
+    def get(self, request: Request, uid: uuid.UUID) -> Response:
+        """List what the components on a node answered in a span of time, and how long it took."""
+        seen = visible(Node.objects.select_related("site"), person(request))
+        node = get_object_or_404(seen, uid=uid)
+        span = SpanIn(data=request.query_params)
+        span.is_valid(raise_exception=True)
+        limit = span.validated_data["limit"]
+        found = inferences.listed(node, span.validated_data["start_us"], span.validated_data["end_us"], limit + 1)
+        shown = [_shown(row) for row in found[:limit]]
+        body = {"node": node.uid, "truncated": len(found) > limit, "inferences": shown}
+        return Response(InferencesOut(body).data)
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

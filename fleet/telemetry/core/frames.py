@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from muster.wire.messages import Frame, Sample
+from muster.wire.messages import Frame, Inference, Sample
 
 Row = tuple[int, int, int, int, int, float, int, float, int | None, float | None, float | None]
+InferenceRow = tuple[int, int, int, int, int, int, int, int, int, int, int, bool]
+
+LARGEST_INT32 = 2**31 - 1
 
 
 class Origin(Protocol):
@@ -26,8 +29,8 @@ class Origin(Protocol):
     def rejected(self, frame: Frame, reason: str) -> None:
         """The database refuses this frame."""
 
-    def publish(self, samples: list[Sample]) -> None:
-        """Samples of this socket's node were committed."""
+    def publish(self, samples: list[Sample], inferences: list[Inference]) -> None:
+        """Readings of this socket's node were committed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +85,14 @@ class Advance:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A node's inference in one reading: when, and the mean time in a component over the requests of all of them."""
+
+    at: int
+    mean_us: int
+
+
 @dataclass(slots=True)
 class Present:
     """What one node's presence becomes; `sample` is None where only the lease moves."""
@@ -90,6 +101,7 @@ class Present:
     sample: Sample | None = None
     waiting: int = 0
     dropped: int = 0
+    answered: Answered | None = None
 
 
 @dataclass(slots=True)
@@ -97,11 +109,12 @@ class Plan:
     """What one transaction writes and whom it then tells."""
 
     rows: list[Row] = field(default_factory=list)
+    inference_rows: list[InferenceRow] = field(default_factory=list)
     advances: dict[int, Advance] = field(default_factory=dict)
     present: dict[int, Present] = field(default_factory=dict)
     stale: list[Incoming] = field(default_factory=list)
     known: list[tuple[Incoming, int, int]] = field(default_factory=list)  # frame, acked sequence, refused samples
-    fresh: list[tuple[Incoming, list[Sample]]] = field(default_factory=list)
+    fresh: list[tuple[Incoming, list[Sample], list[Inference]]] = field(default_factory=list)
 
 
 def plan(batch: list[Incoming], streams: dict[int, StreamRow], window: Window) -> Plan:
@@ -109,7 +122,7 @@ def plan(batch: list[Incoming], streams: dict[int, StreamRow], window: Window) -
 
     A frame of a stream that is gone or belongs to a newer connection is stale. A sequence
     that is already stored is only acknowledged again. Of the rest, readings inside `window`
-    become rows and the others are counted as refused.
+    become rows, with what was answered between them, and the others are counted as refused.
     """
     result = Plan()
     for item in batch:
@@ -138,10 +151,29 @@ def _store(result: Plan, item: Incoming, advance: Advance | None, window: Window
     advance.refused += refused
     advance.dropped = frame.dropped
     result.known.append((item, frame.seq, refused))
-    if kept:
-        result.fresh.append((item, kept))
+    answers = _answers(result, item, window) if frame.inferences else []
+    if kept or answers:
+        result.fresh.append((item, kept, answers))
     if item.live and kept:
-        result.present[item.node] = Present(item.epoch, kept[-1], frame.waiting, frame.dropped)
+        answered = _answered(answers) if answers else None
+        before = result.present.get(item.node)
+        if answered is None and before is not None:
+            answered = before.answered  # a frame without answers leaves those of one before it
+        result.present[item.node] = Present(item.epoch, kept[-1], frame.waiting, frame.dropped, answered)
+
+
+def _answers(result: Plan, item: Incoming, window: Window) -> list[Inference]:
+    answers = [answer for answer in item.frame.inferences if window.holds(answer.at)]
+    result.inference_rows.extend(_inference_row(item, answer) for answer in answers)
+    return answers
+
+
+def _answered(answers: list[Inference]) -> Answered | None:
+    requests = sum(answer.requests for answer in answers)
+    if not requests:
+        return None
+    total_us = sum(answer.total_us for answer in answers if answer.requests)
+    return Answered(max(answer.at for answer in answers), min(total_us // requests, LARGEST_INT32))
 
 
 def _row(item: Incoming, sample: Sample) -> Row:
@@ -157,4 +189,21 @@ def _row(item: Incoming, sample: Sample) -> Row:
         sample.rtt_us,
         sample.temperature_c,
         sample.battery,
+    )
+
+
+def _inference_row(item: Incoming, answer: Inference) -> InferenceRow:
+    return (
+        item.node,
+        answer.at,
+        item.received_at,
+        item.stream,
+        item.frame.seq,
+        answer.shard,
+        answer.requests,
+        answer.errors,
+        answer.total_us,
+        answer.least_us,
+        answer.most_us,
+        answer.local,
     )

@@ -27,11 +27,15 @@ class NodeNow:
     rtt_us: int | None
     cpu: float | None
     memory_used_bytes: int | None
+    inference_us: int | None = None
 
 
 @dataclass(frozen=True)
 class SiteFigures:
-    """Figures of a site's own nodes; those below it are theirs."""
+    """Figures of a site's own nodes; those below it are theirs.
+
+    Quantiles are over nodes: of round trips each node's last one, of inference each one's mean time in a component.
+    """
 
     site: uuid.UUID
     statuses: dict[uuid.UUID, str]
@@ -40,6 +44,9 @@ class SiteFigures:
     rtt_p95_us: int | None
     cpu_mean: float | None
     memory_used_bytes: int | None
+    inference_nodes: int = 0
+    inference_p50_us: int | None = None
+    inference_p95_us: int | None = None
 
     @property
     def nodes(self) -> int:
@@ -59,6 +66,7 @@ def _figures(site: uuid.UUID, nodes: list[NodeNow]) -> SiteFigures:
     rtts = [node.rtt_us for node in online if node.rtt_us is not None]
     loads = [node.cpu for node in online if node.cpu is not None]
     memory = [node.memory_used_bytes for node in online if node.memory_used_bytes is not None]
+    answered = [node.inference_us for node in online if node.inference_us is not None]
     return SiteFigures(
         site=site,
         statuses={node.uid: node.status for node in nodes},
@@ -67,6 +75,9 @@ def _figures(site: uuid.UUID, nodes: list[NodeNow]) -> SiteFigures:
         rtt_p95_us=quantile(rtts, 0.95),
         cpu_mean=sum(loads) / len(loads) if loads else None,
         memory_used_bytes=sum(memory) if memory else None,
+        inference_nodes=len(answered),
+        inference_p50_us=quantile(answered, 0.50),
+        inference_p95_us=quantile(answered, 0.95),
     )
 
 
@@ -97,6 +108,7 @@ class SiteTopic:
             "nodes": now.nodes,
             "counts": dict(Counter(now.statuses.values())),
             "rtt_p95_ms": None if now.rtt_p95_us is None else round(now.rtt_p95_us / 1000, 1),
+            "inference_p95_ms": None if now.inference_p95_us is None else round(now.inference_p95_us / 1000, 2),
             "cpu_mean": None if now.cpu_mean is None else round(now.cpu_mean, 3),
         }
         if not changed and said == self.said and at - self.said_at < QUIET_US:

@@ -9,11 +9,12 @@ from typing import Any
 class Kind(StrEnum):
     NODE = "node"  # readings of one node, by the gateway that owns it
     SITE = "site"  # figures of a site's own nodes, by pulse
+    ROLLOUT = "rollout"  # how far a push has come, by pulse
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Something a page can watch: a node by its public identifier or a site by its own."""
+    """Something a page can watch: a node by its public identifier, a site or a rollout by its own."""
 
     kind: Kind
     id: uuid.UUID
@@ -47,6 +48,10 @@ def node_topic(uid: object) -> str:
 
 def site_topic(site_id: object) -> str:
     return f"{Kind.SITE}.{site_id}"
+
+
+def rollout_topic(rollout_id: object) -> str:
+    return f"{Kind.ROLLOUT}.{rollout_id}"
 
 
 def live_message(topic: str, seq: int, at: int, data: dict[str, Any]) -> dict[str, Any]:

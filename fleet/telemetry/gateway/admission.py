@@ -51,13 +51,14 @@ class OpenStream:
 
 @dataclass(frozen=True)
 class Admission:
-    """A verified connection."""
+    """A verified connection; `public_key` is the node's, which signs its reports."""
 
     node: int
     uid: str
     boot: str
     minor: int
     epoch: int
+    public_key: bytes
     streams: dict[str, OpenStream]
 
 
@@ -81,7 +82,7 @@ async def admit(pool: AsyncConnectionPool[Connection], hello: Hello, challenge: 
     _verify(hello, challenge, bytes(public_key))
     _require_active(state)
     epoch, streams = await _open(pool, node, hello.agent_version, boots)
-    return Admission(node, hello.node, hello.boot, minor, epoch, streams)
+    return Admission(node, hello.node, hello.boot, minor, epoch, bytes(public_key), streams)
 
 
 async def _open(

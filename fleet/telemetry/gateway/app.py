@@ -1,14 +1,13 @@
-"""The gateway as a plain ASGI application: node sockets at /node, health at /healthz."""
+"""The gateway as a plain ASGI application: node sockets at /node, artifacts at /artifacts, health at /healthz."""
 
 import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Coroutine, MutableMapping
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import structlog
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -16,9 +15,16 @@ from django.conf import settings
 from django.db import OperationalError, connection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from fleet.registry.services import blobs
+from fleet.registry.services.reports import accept
+from fleet.telemetry.gateway import artifacts
+from fleet.telemetry.gateway.answers import Receive, Scope, Send, respond
+from fleet.telemetry.gateway.artifacts import Artifacts
+from fleet.telemetry.gateway.blob_reader import BlobReader
 from fleet.telemetry.gateway.hub import Hub
 from fleet.telemetry.gateway.publisher import Publisher
-from fleet.telemetry.gateway.session import Receive, Send, Services, Session
+from fleet.telemetry.gateway.reports import Reports
+from fleet.telemetry.gateway.session import Services, Session
 from fleet.telemetry.gateway.store import Connection
 from fleet.telemetry.gateway.writer import Writer
 from fleet.telemetry.services import database, partitions
@@ -30,8 +36,6 @@ log = structlog.get_logger(__name__)
 
 NODE_PATH = "/node"
 HEALTH_PATH = "/healthz"
-
-Scope = MutableMapping[str, Any]
 
 
 @sync_to_async
@@ -52,13 +56,14 @@ class Gateway:
 
     def __init__(self) -> None:
         self._services: Services | None = None
+        self._artifacts: Artifacts | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, send)
+            await self._http(scope, receive, send)
         elif scope["path"] == NODE_PATH and self._services is not None:
             await Session(self._services, receive, send).run()
         else:
@@ -77,6 +82,9 @@ class Gateway:
         """Open the pool and start the tasks; the database may still be away, it is waited for."""
         pool = await stack.enter_async_context(open_pool())
         services = self._services = _services(pool)
+        reader = BlobReader(blobs.store())
+        stack.callback(reader.close)
+        self._artifacts = Artifacts(pool, reader, now_us)
         await make_partitions()  # where the database is away the writer asks again
         for name, work in (
             ("writer", services.writer.run()),
@@ -84,6 +92,8 @@ class Gateway:
             ("sweep", services.hub.sweep()),
             ("poll", services.hub.poll()),
             ("hints", services.hub.listen()),
+            ("follow", services.hub.follow()),
+            ("reports", services.reports.run()),
         ):
             self._spawn(name, work)
         stack.push_async_callback(self._stop)
@@ -100,13 +110,28 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _http(self, scope: Scope, send: Send) -> None:
-        if scope["path"] != HEALTH_PATH or self._services is None:
-            await _respond(send, 404, {"code": "not_found"})
-            return
-        services = self._services
-        body = {"sockets": len(services.hub), "queued_frames": services.writer.queued, **vars(services.writer.counts)}
-        await _respond(send, 200, {"status": "ok", **body, "publish_failures": services.publisher.failures})
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._artifacts is not None and scope["path"].startswith(artifacts.PREFIX):
+            await self._artifacts.serve(scope, receive, send)
+        elif self._services is not None and scope["path"] == HEALTH_PATH:
+            await respond(send, 200, self._health(self._services, self._artifacts))
+        else:
+            await respond(send, 404, {"code": "not_found"})
+
+    @staticmethod
+    def _health(services: Services, transfers: Artifacts | None) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "sockets": len(services.hub),
+            "queued_frames": services.writer.queued,
+            **vars(services.writer.counts),
+            "publish_failures": services.publisher.failures,
+            "reports": services.reports.stored,
+            "queued_reports": len(services.reports),
+            "lost_reports": services.reports.lost,
+            "transfers": 0 if transfers is None else len(transfers),
+            "artifact_bytes": 0 if transfers is None else transfers.bytes_sent,
+        }
 
 
 def open_pool() -> AsyncConnectionPool[Connection]:
@@ -135,6 +160,7 @@ def _services(pool: AsyncConnectionPool[Connection]) -> Services:
         writer=writer,
         hub=Hub(pool, settings.MUSTER_REDIS_URL),
         publisher=Publisher(LiveSender(get_channel_layer())),
+        reports=Reports(accept, connection.close),
         key=server_key.load(),
         clock=now_us,
         sample_interval_ms=settings.MUSTER_SAMPLE_INTERVAL_MS,
@@ -146,12 +172,6 @@ def _end_with(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         log.critical("gateway.task_failed", task=task.get_name(), exc_info=task.exception())
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-async def _respond(send: Send, status: int, body: dict[str, Any]) -> None:
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
 def create_application() -> Gateway:

@@ -1,8 +1,7 @@
-"""The live sockets of a gateway process, and what ends them from outside."""
+"""The live sockets of a gateway process: what ends them from outside, and what they shall run."""
 
 import asyncio
 import time
-import uuid
 from typing import Protocol
 
 import redis
@@ -15,18 +14,27 @@ from fleet.telemetry.gateway import limits
 from fleet.telemetry.gateway.backoff import Backoff
 from fleet.telemetry.gateway.closing import DATABASE_AWAY
 from fleet.telemetry.gateway.store import Connection
+from muster.canon.signatures import Signature
 from muster.wire import messages
+from muster.wire.messages import Target
+from muster.wire.targets import Generation
 
 log = structlog.get_logger(__name__)
 
-HINTS = "muster:nodes"  # carries the uid of a node whose state has moved
+HINTS = "muster:nodes"  # carries the uid of a node whose state or target has moved
 
 STANDING = """
-SELECT n.key, n.state, COALESCE(p.epoch, 0)
+SELECT n.key, n.state, COALESCE(p.epoch, 0), t.release_epoch, t.counter
 FROM registry_node AS n LEFT JOIN registry_presence AS p ON p.node_id = n.key
+    LEFT JOIN registry_nodetarget AS t ON t.node_id = n.key
 WHERE n.key = ANY(%s)
 """
-KEY = "SELECT key FROM registry_node WHERE uid = %s"
+TARGETS = """
+SELECT node_id, release_epoch, counter, document, signature_algorithm, signature_key_id, signature_value
+FROM registry_nodetarget WHERE node_id = ANY(%s)
+"""
+
+GONE = (NodeState.RETIRED.value, 0, None, None)  # what the standing of a node that is no more would be
 
 
 class Socket(Protocol):
@@ -39,20 +47,30 @@ class Socket(Protocol):
     def node(self) -> int: ...
 
     @property
+    def uid(self) -> str: ...
+
+    @property
     def epoch(self) -> int: ...
 
     def close(self, code: int, reason: str) -> None: ...
 
     def superseded(self) -> None: ...
 
+    def wants(self, generation: Generation) -> bool: ...
+
+    def aim(self, generation: Generation, target: Target) -> None: ...
+
 
 class Hub:
-    """Knows the newest socket of each node and closes those that may not stay."""
+    """Knows the newest socket of each node, closes those that may not stay and passes new targets on."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection], redis_url: str) -> None:
         self._pool = pool
         self._redis_url = redis_url
         self._sockets: dict[int, Socket] = {}
+        self._keys: dict[str, int] = {}  # of the nodes above, by uid
+        self._hinted: set[int] = set()
+        self._hint = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -66,10 +84,12 @@ class Hub:
         if older is not None:
             older.superseded()
         self._sockets[socket.node] = socket
+        self._keys[socket.uid] = socket.node
 
     def remove(self, socket: Socket) -> None:
         if self._sockets.get(socket.node) is socket:
             del self._sockets[socket.node]
+            del self._keys[socket.uid]
 
     async def sweep(self) -> None:
         """Close sockets that have been silent for too long, until cancelled."""
@@ -95,7 +115,7 @@ class Hub:
                 away = False
 
     async def listen(self) -> None:
-        """Check a node as soon as a hint names it, until cancelled; without Redis the poll finds it."""
+        """Note the nodes that hints name, until cancelled; without Redis the poll finds them."""
         backoff = Backoff()
         while True:
             client = aioredis.from_url(self._redis_url, socket_timeout=None, socket_connect_timeout=5)
@@ -105,36 +125,60 @@ class Hub:
                     backoff.reset()
                     async for message in hints.listen():
                         if message["type"] == "message":
-                            await self._hinted(message["data"])
-            except (redis.RedisError, OSError, *DATABASE_AWAY) as error:
+                            self._note(message["data"])
+            except (redis.RedisError, OSError) as error:
                 if backoff.failures == 0:
                     log.warning("hub.hints_away", error=str(error).strip())
                 await backoff.wait()
 
+    async def follow(self) -> None:
+        """Check hinted nodes at once, those that were named meanwhile together, until cancelled."""
+        while True:
+            await self._hint.wait()
+            self._hint.clear()
+            nodes, self._hinted = list(self._hinted), set()
+            try:
+                await self.check(nodes)
+            except DATABASE_AWAY as error:
+                log.info("hub.hints_later", error=str(error).strip())  # the poll looks at every socket again
+
     async def check(self, nodes: list[int]) -> None:
-        """Close the sockets of those nodes that left `active`, or that a newer connection owns."""
+        """Close the sockets of those nodes that may not stay, and tell the others of a newer target."""
         if not nodes:
             return
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(STANDING, [nodes])).fetchall()
-        standing = {key: (state, epoch) for key, state, epoch in rows}
-        for node in nodes:
-            socket = self._sockets.get(node)
-            state, epoch = standing.get(node, (NodeState.RETIRED.value, 0))
-            if socket is None:
-                continue
-            if state != NodeState.ACTIVE:
-                socket.close(messages.CLOSE_NOT_ACTIVE, f"the node is {state}")
-            elif epoch > socket.epoch:
-                socket.superseded()
+        standing = {row[0]: row[1:] for row in rows}
+        behind = [node for node in nodes if self._stays(node, *standing.get(node, GONE))]
+        for start in range(0, len(behind), limits.TARGETS_AT_ONCE):
+            await self._aim(behind[start : start + limits.TARGETS_AT_ONCE])
 
-    async def _hinted(self, data: bytes) -> None:
-        try:
-            uid = uuid.UUID(data.decode())
-        except ValueError:
-            log.warning("hub.hint_malformed")
-            return
+    def _stays(self, node: int, state: str, epoch: int, *generation: int | None) -> bool:
+        """Close a node's socket where its state or a newer connection demands it; True where its target is behind."""
+        socket = self._sockets.get(node)
+        if socket is None:
+            return False
+        if state != NodeState.ACTIVE:
+            socket.close(messages.CLOSE_NOT_ACTIVE, f"the node is {state}")
+        elif epoch > socket.epoch:
+            socket.superseded()
+        else:
+            release_epoch, counter = generation
+            return release_epoch is not None and counter is not None and socket.wants((release_epoch, counter))
+        return False
+
+    async def _aim(self, nodes: list[int]) -> None:
+        """Give the nodes' sockets the newest targets."""
         async with self._pool.connection() as connection:
-            row = await (await connection.execute(KEY, [uid])).fetchone()
-        if row is not None and row[0] in self._sockets:
-            await self.check([row[0]])
+            rows = await (await connection.execute(TARGETS, [nodes])).fetchall()
+        for node, release_epoch, counter, document, algorithm, key_id, value in rows:
+            socket, generation = self._sockets.get(node), (release_epoch, counter)
+            if socket is not None and socket.wants(generation):
+                signature = Signature(algorithm, key_id, bytes(value))
+                socket.aim(generation, Target(bytes(document), signature))
+
+    def _note(self, data: bytes) -> None:
+        key = self._keys.get(data.decode(errors="replace"))
+        if key is not None:  # most nodes of a large fleet are at another gateway
+            self._hinted.add(key)
+            self._hint.set()

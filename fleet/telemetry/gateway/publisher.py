@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from fleet.telemetry.core.topics import live_message, node_topic
 from fleet.telemetry.gateway import limits
 from fleet.telemetry.services.sender import LiveSender
 from muster.clock import Clock, now_us
-from muster.wire.messages import Sample
+from muster.wire.messages import Inference, Sample
 
 
 @dataclass
@@ -20,21 +20,45 @@ class Feed:
     epoch: int
     seq: int = 0
     pending: list[Sample] = field(default_factory=list)
+    answers: list[Inference] = field(default_factory=list)
 
-    def add(self, samples: Sequence[Sample], oldest_us: int) -> None:
+    def add(self, samples: Sequence[Sample], oldest_us: int, inferences: Sequence[Inference] = ()) -> None:
         """Take the newest readings that are young enough; leave a gap in the numbers for the others."""
-        recent = [sample for sample in samples if sample.at >= oldest_us]
-        merged = self.pending + recent
-        self.pending = merged[-limits.MAX_LIVE_SAMPLES :]
-        if len(recent) < len(samples) or len(self.pending) < len(merged):
+        self.pending, lost = _newest(self.pending, samples, oldest_us, limits.MAX_LIVE_SAMPLES)
+        if inferences:
+            self.answers, also = _newest(self.answers, inferences, oldest_us, limits.MAX_LIVE_INFERENCES)
+            lost = lost or also
+        if lost:
             self.seq += 1
+
+    @property
+    def some(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.pending or self.answers)
+
+    def forget(self) -> None:
+        """Drop what was not told; a skipped number says so."""
+        self.pending, self.answers = [], []
+        self.seq += 1
 
     def take(self, at: int) -> dict[str, Any]:
         """Return the next message and start anew."""
         self.seq += 1
-        samples, self.pending = self.pending, []
-        data = {"epoch": self.epoch, "samples": [_fields(sample) for sample in samples]}
+        data: dict[str, Any] = {"epoch": self.epoch, "samples": [_fields(sample) for sample in self.pending]}
+        if self.answers:
+            data["inferences"] = [_answer(answer) for answer in self.answers]
+        self.pending, self.answers = [], []
         return live_message(node_topic(self.uid), self.seq, at, data)
+
+
+Reading = TypeVar("Reading", Sample, Inference)
+
+
+def _newest(pending: list[Reading], more: Sequence[Reading], oldest_us: int, bound: int) -> tuple[list[Reading], bool]:
+    """Return the newest of both that are young enough, at most `bound`, and whether any was left out."""
+    recent = [reading for reading in more if reading.at >= oldest_us]
+    merged = pending + recent
+    return merged[-bound:], len(recent) < len(more) or len(merged) > bound
 
 
 class Publisher:
@@ -50,14 +74,13 @@ class Publisher:
     def failures(self) -> int:
         return self._sender.failures
 
-    def offer(self, feed: Feed, samples: Sequence[Sample]) -> None:
+    def offer(self, feed: Feed, samples: Sequence[Sample], inferences: Sequence[Inference] = ()) -> None:
         """Note committed readings of a node; never blocks."""
-        feed.add(samples, self._clock() - limits.LIVE_AGE_US)
-        if not feed.pending:
+        feed.add(samples, self._clock() - limits.LIVE_AGE_US, inferences)
+        if not feed.some:
             return
         if len(self._changed) >= limits.MAX_PENDING_NODES and feed.uid not in self._changed:
-            feed.pending.clear()
-            feed.seq += 1
+            feed.forget()
             return
         self._changed[feed.uid] = feed
         self._some.set()
@@ -81,4 +104,16 @@ def _fields(sample: Sample) -> dict[str, Any]:
         "rtt_us": sample.rtt_us,
         "temperature_c": sample.temperature_c,
         "battery": sample.battery,
+    }
+
+
+def _answer(answer: Inference) -> dict[str, Any]:
+    return {
+        "at": answer.at,
+        "shard": answer.shard,
+        "requests": answer.requests,
+        "errors": answer.errors,
+        "mean_ms": round(answer.total_us / answer.requests / 1000, 4) if answer.requests else None,
+        "most_ms": answer.most_us / 1000 if answer.requests else None,
+        "local": answer.local,
     }

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,26 +14,39 @@ from psycopg_pool import AsyncConnectionPool
 from fleet.telemetry.core.frames import Incoming
 from fleet.telemetry.gateway import limits
 from fleet.telemetry.gateway.admission import Admission, OpenStream, admit
+from fleet.telemetry.gateway.answers import Receive, Send
 from fleet.telemetry.gateway.closing import DATABASE_AWAY, Closing, Disconnected
 from fleet.telemetry.gateway.hub import Hub
 from fleet.telemetry.gateway.outbox import Outbox
 from fleet.telemetry.gateway.publisher import Feed, Publisher
+from fleet.telemetry.gateway.reports import Refused, Reports, verify
 from fleet.telemetry.gateway.store import Connection
 from fleet.telemetry.gateway.writer import Writer
 from muster.canon import signatures
 from muster.clock import Clock
 from muster.wire import envelope, messages
 from muster.wire.errors import MalformedMessage, UnknownVersion
-from muster.wire.messages import Bye, Challenge, Frame, Hello, Message, Ping, Sample, StreamState, Welcome
-from muster.wire.versions import MINOR, OLDEST_MINOR
+from muster.wire.messages import (
+    Bye,
+    Challenge,
+    Frame,
+    Hello,
+    Inference,
+    Message,
+    Ping,
+    Report,
+    Sample,
+    StreamState,
+    Target,
+    Welcome,
+)
+from muster.wire.targets import Generation
+from muster.wire.versions import MINOR, OLDEST_MINOR, TARGETS_SINCE
 
 log = structlog.get_logger(__name__)
 
 ABNORMAL = 1006  # the connection ended without a close frame (RFC 6455, 7.1.5)
 OFFERED = list(range(OLDEST_MINOR, MINOR + 1))
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,7 @@ class Services:
     writer: Writer
     hub: Hub
     publisher: Publisher
+    reports: Reports
     key: Ed25519PrivateKey
     clock: Clock
     sample_interval_ms: int
@@ -70,10 +83,16 @@ class Session:
         self._ended: asyncio.Future[Closing] = asyncio.get_running_loop().create_future()
         self._admission: Admission | None = None
         self._feed: Feed | None = None
+        self._aimed: Generation | None = None  # of the newest target that this socket was given
+        self._reported = 0  # number of the last report
 
     @property
     def node(self) -> int:
         return self.admission.node
+
+    @property
+    def uid(self) -> str:
+        return self.admission.uid
 
     @property
     def epoch(self) -> int:
@@ -103,9 +122,17 @@ class Session:
         self.refused = True
         self.close(messages.CLOSE_MALFORMED, reason, (frame.boot, frame.seq))
 
-    def publish(self, samples: list[Sample]) -> None:
+    def publish(self, samples: list[Sample], inferences: list[Inference]) -> None:
         if self._feed is not None:
-            self._services.publisher.offer(self._feed, samples)
+            self._services.publisher.offer(self._feed, samples, inferences)
+
+    def wants(self, generation: Generation) -> bool:
+        """Say whether a target of this generation is news here; an older agent knows none."""
+        return self._minor >= TARGETS_SINCE and (self._aimed is None or generation > self._aimed)
+
+    def aim(self, generation: Generation, target: Target) -> None:
+        self._aimed = generation
+        self._outbox.target(target)
 
     # The life of the socket.
 
@@ -139,6 +166,14 @@ class Session:
         self._services.hub.add(self)
         log.info("gateway.connected", node=admission.uid, epoch=admission.epoch, streams=len(admission.streams))
         await self._send(self._welcome(hello, admission))
+        await self._find_target()
+
+    async def _find_target(self) -> None:
+        """Fetch what the node shall run; while the database is away the hub's poll stands in."""
+        try:
+            await self._services.hub.check([self.node])
+        except DATABASE_AWAY as error:
+            log.info("gateway.target_later", node=self.uid, error=str(error).strip())
 
     async def _expect_connect(self) -> None:
         event = await self._receive()
@@ -185,6 +220,8 @@ class Session:
                 await self._take(message, size)
             elif isinstance(message, Ping):
                 self._outbox.pong(message.sent_at)
+            elif isinstance(message, Report) and self._minor >= TARGETS_SINCE:
+                self._report(message)
             else:
                 raise Closing(messages.CLOSE_MALFORMED, f"{type(message).__name__} is not expected here")
 
@@ -207,6 +244,19 @@ class Session:
         )
         self.waiting = False
         self.heard_at = time.monotonic()
+
+    def _report(self, report: Report) -> None:
+        """Pass a report on that is this node's own; it is stored apart from the frames."""
+        own = self.admission
+        try:
+            verify(report, node=own.uid, boot=own.boot, last=self._reported, public_key=own.public_key)
+        except signatures.SignatureError as error:
+            raise Closing(messages.CLOSE_UNAUTHENTICATED, f"report: {error}") from error
+        except Refused as error:
+            raise Closing(messages.CLOSE_MALFORMED, str(error)) from error
+        self._reported = report.number
+        if not self._services.reports.put(own.node, own.epoch, report):
+            raise Closing(messages.CLOSE_SLOW, "too many reports wait for the database, try again")
 
     def _check(self, frame: Frame) -> OpenStream:
         """Return the stream of a frame that fits the conversation; its fields the wire has bounded."""

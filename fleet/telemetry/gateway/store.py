@@ -1,5 +1,6 @@
 """The one transaction that stores a batch of frames."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,10 @@ LOCK = "SELECT id, epoch, acked_seq FROM telemetry_stream WHERE id = ANY(%s) ORD
 COLUMNS = "node, at, received_at, stream, seq, cpu, memory_used_bytes, load1, rtt_us, temperature_c, battery"
 TYPES = ["int8", "int8", "int8", "int8", "int8", "float8", "int8", "float8", "int4", "float8", "float8"]
 COPY = f"COPY telemetry_sample ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
+
+INFERENCE_COLUMNS = "node, at, received_at, stream, seq, shard, requests, errors, total_us, least_us, most_us, local"
+INFERENCE_TYPES = ["int8", "int8", "int8", "int8", "int8", "int8", "int4", "int4", "int8", "int4", "int4", "bool"]
+INFERENCE_COPY = f"COPY telemetry_inference ({INFERENCE_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 ADVANCE = """
 UPDATE telemetry_stream AS s
@@ -35,18 +40,22 @@ FIGURES = (
 KEEP_OR_TAKE = ", ".join(
     f"{name} = CASE WHEN EXCLUDED.sampled_at IS NULL THEN p.{name} ELSE EXCLUDED.{name} END" for name in FIGURES
 )
+# What a node answered is kept with its own time: it may be asked seldom, and then most readings carry nothing.
 PRESENT = f"""
-INSERT INTO registry_presence AS p (node_id, epoch, seen_at, expires_at, sampled_at, {", ".join(FIGURES)}, liveness)
+INSERT INTO registry_presence AS p (node_id, epoch, seen_at, expires_at, sampled_at, {", ".join(FIGURES)}, liveness,
+    inference_at, inference_us)
 SELECT v.node, v.epoch, CASE WHEN v.sampled_at IS NOT NULL THEN clock_timestamp() END, clock_timestamp() + %(lease)s,
     to_timestamp(v.sampled_at / 1e6), v.cpu, v.memory, v.load1, v.rtt, v.temperature, v.battery, v.waiting, v.dropped,
-    'offline'
+    'offline', to_timestamp(v.answered_at / 1e6), v.mean_us
 FROM unnest(%(node)s::bigint[], %(epoch)s::bigint[], %(sampled_at)s::bigint[], %(cpu)s::float8[], %(memory)s::bigint[],
     %(load1)s::float8[], %(rtt)s::int[], %(temperature)s::float8[], %(battery)s::float8[], %(waiting)s::int[],
-    %(dropped)s::bigint[])
-    AS v(node, epoch, sampled_at, cpu, memory, load1, rtt, temperature, battery, waiting, dropped)
+    %(dropped)s::bigint[], %(answered_at)s::bigint[], %(mean_us)s::int[])
+    AS v(node, epoch, sampled_at, cpu, memory, load1, rtt, temperature, battery, waiting, dropped, answered_at, mean_us)
 ORDER BY v.node
 ON CONFLICT (node_id) DO UPDATE SET epoch = EXCLUDED.epoch, expires_at = EXCLUDED.expires_at,
     seen_at = COALESCE(EXCLUDED.seen_at, p.seen_at), sampled_at = COALESCE(EXCLUDED.sampled_at, p.sampled_at),
+    inference_at = COALESCE(EXCLUDED.inference_at, p.inference_at),
+    inference_us = COALESCE(EXCLUDED.inference_us, p.inference_us),
     {KEEP_OR_TAKE}
 WHERE p.epoch <= EXCLUDED.epoch
 """  # noqa: S608  (built from the names above alone)
@@ -59,22 +68,28 @@ async def store(connection: Connection, batch: list[Incoming], window: Window, l
 
     1. Lock the streams, so that what is already stored cannot change under us.
     2. Decide on each frame.
-    3. COPY the readings, advance the streams, move the leases.
+    3. COPY the readings and what was answered between them, advance the streams, move the leases.
     """
     async with connection.transaction(), connection.cursor() as cursor:
         await cursor.execute(LOCK, [list({item.stream for item in batch})])
         streams = {stream: StreamRow(epoch, acked) for stream, epoch, acked in await cursor.fetchall()}
         decided = plan(batch, streams, window)
         if decided.rows:
-            async with cursor.copy(COPY) as copy:
-                copy.set_types(TYPES)
-                for row in decided.rows:
-                    await copy.write_row(row)
+            await _copy(cursor, COPY, TYPES, decided.rows)
+        if decided.inference_rows:
+            await _copy(cursor, INFERENCE_COPY, INFERENCE_TYPES, decided.inference_rows)
         if decided.advances:
             await cursor.execute(ADVANCE, _advances(decided))
         if decided.present:
             await cursor.execute(PRESENT, {**_present(decided.present), "lease": lease})
     return decided
+
+
+async def _copy(cursor: psycopg.AsyncCursor[Any], statement: str, types: list[str], rows: Sequence[Any]) -> None:
+    async with cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for row in rows:
+            await copy.write_row(row)
 
 
 def _advances(decided: Plan) -> list[list[int]]:
@@ -103,4 +118,6 @@ def _present(nodes: dict[int, Present]) -> dict[str, list[Any]]:
         "battery": [sample and sample.battery for sample in samples],
         "waiting": [row.waiting for row in rows],
         "dropped": [row.dropped for row in rows],
+        "answered_at": [row.answered and row.answered.at for row in rows],
+        "mean_us": [row.answered and row.answered.mean_us for row in rows],
     }

@@ -19,7 +19,7 @@ from fleet.telemetry.gateway.backoff import Backoff
 from fleet.telemetry.gateway.closing import DATABASE_AWAY
 from fleet.telemetry.gateway.store import Connection, store
 from muster.clock import Clock, now_us
-from muster.wire.messages import Sample
+from muster.wire.messages import Inference, Sample
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ class Counts:
 
     frames: int = 0
     samples: int = 0
+    inferences: int = 0
     batches: int = 0
     retries: int = 0
     seconds: float = 0.0  # spent in transactions
@@ -152,6 +153,7 @@ class Writer:
         self.counts.batches += 1
         self.counts.frames += len(decided.known)
         self.counts.samples += len(decided.rows)
+        self.counts.inferences += len(decided.inference_rows)
         return decided
 
     async def _cut(self, batch: list[Incoming], reason: str) -> None:
@@ -166,14 +168,16 @@ class Writer:
 
 
 def _tell(decided: Plan) -> None:
-    """Pass on what is committed: acknowledgements, live samples, and the end of superseded sockets."""
+    """Pass on what is committed: acknowledgements, live readings, and the end of superseded sockets."""
     for item, seq, refused in decided.known:
         item.origin.stored(item.frame.boot, seq, refused)
-    fresh: defaultdict[Origin, list[Sample]] = defaultdict(list)
-    for item, samples in decided.fresh:
-        fresh[item.origin].extend(samples)
-    for origin, together in fresh.items():
-        origin.publish(together)
+    fresh: defaultdict[Origin, tuple[list[Sample], list[Inference]]] = defaultdict(lambda: ([], []))
+    for item, samples, inferences in decided.fresh:
+        together = fresh[item.origin]
+        together[0].extend(samples)
+        together[1].extend(inferences)
+    for origin, (samples, inferences) in fresh.items():
+        origin.publish(samples, inferences)
     for item in decided.stale:
         item.origin.superseded()
 

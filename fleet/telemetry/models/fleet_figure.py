@@ -13,6 +13,9 @@ class FleetFigure(models.Model):
     online = models.IntegerField()
     rtt_p50_us = models.IntegerField(null=True)
     rtt_p95_us = models.IntegerField(null=True)
+    inference_nodes = models.IntegerField(default=0)  # nodes that answered something of late
+    inference_p50_us = models.IntegerField(null=True)  # over those nodes, of each one's mean time in a component
+    inference_p95_us = models.IntegerField(null=True)
     cpu_mean = models.FloatField(null=True)
     memory_used_bytes = models.BigIntegerField(null=True)
 

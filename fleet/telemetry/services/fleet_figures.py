@@ -25,6 +25,9 @@ def record(figures: list[SiteFigures], at: datetime) -> None:
             online=site.online,
             rtt_p50_us=site.rtt_p50_us,
             rtt_p95_us=site.rtt_p95_us,
+            inference_nodes=site.inference_nodes,
+            inference_p50_us=site.inference_p50_us,
+            inference_p95_us=site.inference_p95_us,
             cpu_mean=site.cpu_mean,
             memory_used_bytes=site.memory_used_bytes,
         )

@@ -1,4 +1,4 @@
-"""Keeps the hourly partitions of raw samples: two days ahead, and none past retention."""
+"""Keeps the hourly partitions of raw readings: two days ahead, and none past retention."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,15 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
-from fleet.telemetry.core.partitions import Partition, expired, named, wanted
+from fleet.telemetry.core.partitions import TABLES, Partition, expired, named, wanted
 from muster.clock import now_us
 
 log = structlog.get_logger(__name__)
 
 # Any process may reconcile; two at once would only block each other on the table.
 LOCK_KEY = 0x6D757374_70617274  # "mustpart"
-LOCK_TIMEOUT = "2s"  # the writer holds the table for milliseconds; a long reader is waited for next time
-
-
-CHILDREN = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'telemetry_sample'::regclass"
+LOCK_TIMEOUT = "2s"  # the writer holds a table for milliseconds; a long reader is waited for next time
+CHILDREN = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = ANY(%s::regclass[])"
 
 
 @dataclass(frozen=True)
@@ -50,11 +48,11 @@ def _create(now: int) -> list[str]:
         missing = [partition for partition in wanted(now, settings.MUSTER_RAW_HOURS) if partition not in existing]
         for partition in missing:
             # Made apart and then attached: PARTITION OF would shut readers and the writer out meanwhile.
-            table = sql.Identifier(partition.name)
-            cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE telemetry_sample INCLUDING ALL)").format(table))
+            own, whole = sql.Identifier(partition.name), sql.Identifier(partition.table)
+            cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE {} INCLUDING ALL)").format(own, whole))
             cursor.execute(
-                sql.SQL("ALTER TABLE telemetry_sample ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                    table, sql.Literal(partition.start_us), sql.Literal(partition.end_us)
+                sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
+                    whole, own, sql.Literal(partition.start_us), sql.Literal(partition.end_us)
                 )
             )
     return [partition.name for partition in missing]
@@ -77,7 +75,5 @@ def _expired(now: int) -> list[Partition]:
 
 def _existing() -> set[Partition]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'telemetry_sample'::regclass"
-        )
+        cursor.execute(CHILDREN, [list(TABLES)])
         return {partition for (name,) in cursor.fetchall() if (partition := named(name)) is not None}

@@ -13,6 +13,7 @@ from fleet.telemetry.core.site_figures import SiteTopic, figures
 from fleet.telemetry.selectors import fleet_now
 from fleet.telemetry.services import fleet_figures, liveness, watch
 from fleet.telemetry.services.lease import Lease
+from fleet.telemetry.services.pulse_parts import Part, parts
 from muster.clock import Clock, now_us
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,8 @@ class Pulse:
         self._clock = clock
         self._lease = Lease(LEASE_KEY, "muster-pulse")
         self._topics: dict[uuid.UUID, SiteTopic] = {}
+        self._parts: dict[str, Part] = {}
+        self._failing: set[str] = set()
         self._recorded: datetime | None = None
         self._pruned: datetime | None = None
         self._away = False
@@ -39,6 +42,7 @@ class Pulse:
         try:
             if not self._lease.hold():
                 self._topics.clear()
+                self._parts.clear()
                 return []
             messages = self._beat()
         except DATABASE_AWAY as error:
@@ -63,7 +67,23 @@ class Pulse:
         for site in self._topics.keys() - {site.site for site in found}:
             del self._topics[site]
         told = (self._topics.setdefault(site.site, SiteTopic()).message(site, now) for site in found)
-        return [message for message in told if message is not None]
+        return [message for message in told if message is not None] + self._run_parts(now)
+
+    def _run_parts(self, now: int) -> list[dict[str, Any]]:
+        """Let every part do its second's work; one that fails is logged, once, and tried again the next second."""
+        messages: list[dict[str, Any]] = []
+        for name, make in parts.items():
+            try:
+                if name not in self._parts:
+                    self._parts[name] = make()
+                messages += self._parts[name](now)
+            except Exception:  # whatever it is: the fleet's pulse does not stop for a part of it
+                if name not in self._failing:
+                    log.exception("pulse.part_failed", part=name)
+                self._failing.add(name)
+            else:
+                self._failing.discard(name)
+        return messages
 
     def _record(self, found: list[Any], now: int) -> None:
         at = fleet_figures.slot(now)

@@ -22,7 +22,7 @@ def node_figure(request: HttpRequest, uid: uuid.UUID, chart: str) -> HttpRespons
     span = _span(request, figures.NODE_RANGES, "5m")
     if span is None:
         return _unknown_range(figures.NODE_RANGES)
-    node = get_object_or_404(visible(Node.objects.all(), request.user), uid=uid)
+    node = get_object_or_404(visible(Node.objects.select_related("site"), request.user), uid=uid)
     if chart not in figures.NODE_CHARTS:
         return JsonResponse({"code": "not_found"}, status=404)
     return _answer(figures.node_figure(node, chart, span, zone=_zone(), now_us=now_us()))

@@ -23,10 +23,12 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def tables(transactional_db: None) -> None:
-    """A database without samples, whose partitions and server key exist."""
+    """A database without readings, whose partitions and server key exist."""
     partitions.reconcile()
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE telemetry_sample")  # no model manages it, so the flush passes it over
+        cursor.execute(
+            "TRUNCATE telemetry_sample, telemetry_inference"
+        )  # no model manages them: the flush passes them over
     server_key.ensure()
 
 

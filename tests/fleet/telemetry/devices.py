@@ -6,21 +6,28 @@ import itertools
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+import redis
 import uvicorn
 import websockets
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
 from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 
 from fleet.registry.models import Node
+from fleet.registry.models import NodeTarget as NodeTargetRow
+from fleet.trust.services import server_key
 from muster.canon import signatures
 from muster.clock import now_us
 from muster.wire import envelope
-from muster.wire.messages import Challenge, Frame, Hello, Message, Sample, StreamState, Welcome
+from muster.wire.messages import Challenge, Frame, Hello, Inference, Message, Report, Sample, StreamState, Welcome
+from muster.wire.targets import NodeTarget, Reason, ReportState
+from muster.wire.versions import MINOR
 
 
 @dataclass
@@ -48,7 +55,8 @@ class Line:
         return self.welcome
 
     async def say(self, message: Message) -> None:
-        await self.socket.send(envelope.encode(message, id=next(self.ids), at=now_us()))
+        minor = self.welcome.minor if self.welcome else MINOR
+        await self.socket.send(envelope.encode(message, id=next(self.ids), at=now_us(), minor=minor))
 
     async def hear(self) -> Any:
         async with asyncio.timeout(10):
@@ -70,8 +78,14 @@ def sample(at: int | None = None, **figures: Any) -> Sample:
     return Sample(at=now_us() if at is None else at, **{**values, **figures})
 
 
-def frame(boot: str, seq: int, *samples: Sample, **counters: int) -> Frame:
-    return Frame(boot, seq, counters.get("dropped", 0), counters.get("waiting", 0), list(samples) or [sample()])
+def inference(shard: int = 1, at: int | None = None, **figures: Any) -> Inference:
+    values: dict[str, Any] = {"requests": 2, "errors": 0, "total_us": 3000, "least_us": 1000, "most_us": 2000}
+    return Inference(at=now_us() if at is None else at, shard=shard, **{**values, "local": True, **figures})
+
+
+def frame(boot: str, seq: int, *samples: Sample, inferences: Sequence[Inference] = (), **counters: int) -> Frame:
+    waiting, dropped = counters.get("waiting", 0), counters.get("dropped", 0)
+    return Frame(boot, seq, dropped, waiting, list(samples) or [sample()], list(inferences))
 
 
 def hello(device: Device, challenge: bytes, **changes: Any) -> Hello:
@@ -79,7 +93,7 @@ def hello(device: Device, challenge: bytes, **changes: Any) -> Hello:
         "node": str(device.node.uid),
         "boot": device.boot,
         "nonce": os.urandom(32),
-        "minors": [0],
+        "minors": [0, MINOR],
         "streams": [StreamState(device.boot, 0)],
         **changes,
     }
@@ -88,11 +102,59 @@ def hello(device: Device, challenge: bytes, **changes: Any) -> Hello:
     return Hello(agent_version="0.1.0", signature=signature, **parts)
 
 
+def report(device: Device, number: int = 1, **changes: Any) -> Report:
+    """Return a report of this device, signed after the changes by its key."""
+    fields: dict[str, Any] = {
+        "node": str(device.node.uid),
+        "boot": device.boot,
+        "number": number,
+        "at": now_us(),
+        "generation": None,
+        "serving": None,
+        "state": ReportState.IDLE,
+        "reason": Reason.NONE,
+        "detail": "",
+        "shards": [],
+        "running": [],
+        "signature": signatures.Signature("", "", b""),
+    }
+    unsigned = Report(**fields | changes)
+    signature = signatures.sign(device.key, signatures.NODE_REPORT, unsigned.signed_part())
+    return msgspec.structs.replace(unsigned, signature=signature)
+
+
+def issue(device: Device, counter: int = 1, *, artifacts: Sequence[str] = (), hint: bool = True) -> bytes:
+    """Give a node a signed target that names `artifacts`, and return its document; without a hint as if it was lost."""
+    target = NodeTarget(1, str(device.node.uid), (1, counter), now_us(), 1000, [])
+    document = target.document()
+    signature = signatures.sign(server_key.load(), signatures.NODE_TARGET, document)
+    values = {
+        "release_epoch": 1,
+        "counter": counter,
+        "document": document,
+        "content_sha256": "0" * 64,
+        "signature_algorithm": signature.algorithm,
+        "signature_key_id": signature.key_id,
+        "signature_value": signature.value,
+        "artifacts": list(artifacts),
+    }
+    NodeTargetRow.objects.update_or_create(node=device.node, defaults=values)
+    if hint:
+        with redis.Redis.from_url(settings.MUSTER_REDIS_URL) as client:
+            client.publish("muster:nodes", str(device.node.uid))
+    connection.close()  # this may be a thread of its own
+    return document
+
+
 @dataclass
 class Door:
     """Where a gateway listens."""
 
     url: str
+
+    @property
+    def http(self) -> str:
+        return self.url.replace("ws://", "http://").removesuffix("/node")
 
     @contextlib.asynccontextmanager
     async def dial(self, device: Device) -> AsyncIterator[Line]:

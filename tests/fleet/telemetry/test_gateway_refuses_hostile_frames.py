@@ -10,11 +10,12 @@ from fleet.telemetry.gateway import limits
 from muster.clock import now_us
 from muster.wire import messages
 from muster.wire.messages import Ack, Ping, StreamState
+from muster.wire.versions import MINOR
 from tests.fleet.telemetry.devices import Device, Door, Line, frame, hello, rows, sample
 
 
 def envelope(**changes: Any) -> bytes:
-    parts = {"v": [1, 0], "type": "ping", "id": 1, "at": now_us(), "body": {"sent_at": 1}, **changes}
+    parts = {"v": [1, MINOR], "type": "ping", "id": 1, "at": now_us(), "body": {"sent_at": 1}, **changes}
     return msgspec.msgpack.encode(parts)
 
 

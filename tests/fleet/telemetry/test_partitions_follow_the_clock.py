@@ -6,17 +6,17 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.telemetry.core.partitions import AHEAD_HOURS, HOUR_US, Partition, expired, named, wanted
+from fleet.telemetry.core.partitions import AHEAD_HOURS, HOUR_US, TABLES, Partition, expired, named, wanted
 from fleet.telemetry.services import partitions
 from muster.clock import now_us
 from tests.fleet.telemetry.devices import execute, rows
 
-CHILDREN = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'telemetry_sample'::regclass"
+CHILDREN = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = ANY(%s::regclass[])"
 YEAR_3000_US = 32_503_680_000_000_000
 
 
 def existing() -> set[str]:
-    return {name for (name,) in rows(CHILDREN)}
+    return {name for (name,) in rows(CHILDREN, list(TABLES))}
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_two_days_ahead_and_all_that_is_kept_exist() -> None:
     now = now_us()
     created = partitions.reconcile(now).created
     assert set(created) == existing() == {partition.name for partition in wanted(now, 6)}
-    assert len(created) == 6 + 1 + AHEAD_HOURS
+    assert len(created) == len(TABLES) * (6 + 1 + AHEAD_HOURS)
 
 
 @pytest.mark.usefixtures("none_yet")
@@ -42,12 +42,12 @@ def test_a_second_run_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("none_yet")
-def test_an_hour_later_one_more_exists_and_one_is_gone() -> None:
+def test_an_hour_later_one_more_of_each_table_exists_and_one_is_gone() -> None:
     now = now_us()
     partitions.reconcile(now)
     later = partitions.reconcile(now + HOUR_US)
-    assert len(later.created) == 1
-    assert later.dropped == [Partition((now // HOUR_US - 6) * HOUR_US).name]
+    assert len(later.created) == len(TABLES)
+    assert set(later.dropped) == {Partition((now // HOUR_US - 6) * HOUR_US, table).name for table in TABLES}
 
 
 @pytest.mark.usefixtures("none_yet")
@@ -73,21 +73,31 @@ def test_the_index_is_on_every_partition() -> None:
     assert existing() <= indexed
 
 
-@given(st.integers(0, YEAR_3000_US))
-def test_a_name_leads_back_to_its_partition(moment: int) -> None:
-    partition = Partition(moment // HOUR_US * HOUR_US)
+@given(st.integers(0, YEAR_3000_US), st.sampled_from(TABLES))
+def test_a_name_leads_back_to_its_partition(moment: int, table: str) -> None:
+    partition = Partition(moment // HOUR_US * HOUR_US, table)
     assert named(partition.name) == partition
 
 
 @given(st.integers(HOUR_US * 1000, YEAR_3000_US), st.integers(1, 48))
 def test_no_wanted_partition_is_expired_and_every_kept_moment_has_one(now: int, raw_hours: int) -> None:
-    spans = wanted(now, raw_hours)
-    assert not any(expired(partition, now, raw_hours) for partition in spans)
     oldest = now - raw_hours * HOUR_US
-    assert spans[0].start_us <= oldest
-    assert all(left.end_us == right.start_us for left, right in itertools.pairwise(spans))
+    for table in TABLES:
+        spans = [partition for partition in wanted(now, raw_hours) if partition.table == table]
+        assert not any(expired(partition, now, raw_hours) for partition in spans)
+        assert spans[0].start_us <= oldest
+        assert all(left.end_us == right.start_us for left, right in itertools.pairwise(spans))
 
 
-@pytest.mark.parametrize("name", ["telemetry_sample", "telemetry_sample_202606151", "telemetry_sample_default"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "telemetry_sample",
+        "telemetry_sample_202606151",
+        "telemetry_sample_default",
+        "telemetry_stream_2026061512",
+        "xtelemetry_inference_2026061512",
+    ],
+)
 def test_other_tables_are_none_of_ours(name: str) -> None:
     assert named(name) is None

@@ -1,6 +1,8 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from fleet.registry.models import Presence
 from fleet.telemetry.core.site_figures import QUIET_US
@@ -46,6 +48,7 @@ def test_a_tick_tells_each_site_how_its_own_nodes_are(pulse: Pulse, make_node: M
         "nodes": 3,
         "counts": {"healthy": 2, "offline": 1},
         "rtt_p95_ms": 30.0,
+        "inference_p95_ms": None,
         "cpu_mean": 0.3,
         "changed": [],
     }
@@ -116,3 +119,15 @@ def test_more_nodes_than_one_transaction_takes_are_all_moved(
     for _ in range(5):
         make_node(online=True)
     assert liveness.reconcile()["online"] == 5
+
+
+def test_what_nodes_answered_of_late_is_told_and_recorded(pulse: Pulse, make_node: MakeNode, site: Site) -> None:
+    now = timezone.now()
+    for mean_us, age_s in ((1_000, 1), (3_000, 2), (9_000_000, 60)):  # the last one is no longer asked
+        make_node(online=True, inference_us=mean_us, inference_at=now - timedelta(seconds=age_s))
+    make_node(online=True)
+    make_node(inference_us=7_000_000, inference_at=now)  # offline
+    (message,) = pulse.tick()
+    assert message["data"]["inference_p95_ms"] == 3.0
+    row = FleetFigure.objects.get()
+    assert (row.inference_nodes, row.inference_p50_us, row.inference_p95_us) == (2, 1_000, 3_000)

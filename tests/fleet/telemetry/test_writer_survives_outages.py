@@ -19,7 +19,7 @@ from fleet.telemetry.gateway.writer import Writer
 from fleet.telemetry.services.database import conninfo
 from fleet.telemetry.services.sender import LiveSender
 from muster.clock import now_us
-from muster.wire.messages import Frame, Sample
+from muster.wire.messages import Frame, Inference, Sample
 from tests.fleet.telemetry.devices import Device, execute, frame, rows, sample
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -47,7 +47,7 @@ class Origin:
         self.ends.append(f"rejected {frame.seq}")
         self.told.set()
 
-    def publish(self, samples: list[Sample]) -> None:
+    def publish(self, samples: list[Sample], inferences: list[Inference]) -> None:
         """Nobody watches."""
 
     async def wait_for(self, count: int) -> None:

@@ -37,7 +37,7 @@ def fleet_figure(
     found = history(user, start, now_us, site)
     title, traces, lines, suffix = _latency(found) if chart == "latency" else _load(found)
     first = traces[0].values
-    return document(
+    figure = document(
         Chart(
             at=found.at,
             span_us=(start, now_us),
@@ -50,9 +50,18 @@ def fleet_figure(
         ),
         zone,
     )
+    figure["layout"]["meta"]["title"] = title
+    return figure
 
 
 def _latency(found: History) -> tuple[str, list[Trace], list[Line], str]:
+    """Return what was measured of inference; the round trip where nothing was."""
+    if found.has_inference:
+        traces = [
+            Trace("inference_p95_ms", _("p95 (slowest site)"), found.inference_p95_ms),
+            Trace("inference_p50_ms", _("Median"), found.inference_p50_ms, color=1),
+        ]
+        return _("Inference, mean per component"), traces, [], " ms"
     traces = [
         Trace("rtt_p95_ms", _("p95 (slowest site)"), found.rtt_p95_ms),
         Trace("rtt_p50_ms", _("Median"), found.rtt_p50_ms, color=1),

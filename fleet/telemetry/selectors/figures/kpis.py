@@ -45,6 +45,7 @@ class FleetKpis:
         total: nodes that should be online: the active ones.
         online: how many of them hold a lease.
         rtt_p95_ms: of the slowest site.
+        inference_p95_ms: of the slowest site, over nodes, of each one's mean time in a component.
         cpu_mean: 0 to 1, over nodes online.
         stored_per_s: readings stored of each second, over the last minute; its `hour_ago` is None.
         expected_per_s: what the nodes online send.
@@ -53,6 +54,7 @@ class FleetKpis:
     total: int
     online: Measure
     rtt_p95_ms: Measure
+    inference_p95_ms: Measure
     cpu_mean: Measure
     stored_per_s: Measure
     expected_per_s: float
@@ -73,6 +75,7 @@ def fleet_kpis(user: Person, site: Site | None = None) -> FleetKpis:
         total=len(standing),
         online=Measure(present, trend.hour_ago, trend.spark),
         rtt_p95_ms=_measure(found.at, found.rtt_p95_ms, now),
+        inference_p95_ms=_measure(found.at, found.inference_p95_ms, now),
         cpu_mean=_measure(found.at, found.cpu, now),
         stored_per_s=Measure(float(stored.mean()), None, [float(count) for count in stored]),
         expected_per_s=present * 1000 / settings.MUSTER_SAMPLE_INTERVAL_MS,

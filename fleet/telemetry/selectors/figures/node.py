@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from fleet.registry.core import health
 from fleet.registry.models import Node
+from fleet.telemetry.selectors.figures.inference import inference_figure
 from fleet.telemetry.selectors.figures.plot import Chart, Line, Trace, bounds, document, newest
 from fleet.telemetry.selectors.samples import series
 
@@ -42,10 +43,12 @@ def node_figure(node: Node, chart: str, span: str, *, zone: ZoneInfo, now_us: in
     """Return one chart of a node over a range that ends now.
 
     Args:
-        chart: a key of NODE_CHARTS.
+        chart: one of NODE_CHARTS.
         span: a key of NODE_RANGES.
     """
-    drawing = NODE_CHARTS[chart]
+    if chart == INFERENCE:
+        return inference_figure(node, NODE_RANGES[span], zone=zone, now_us=now_us)
+    drawing = DRAWINGS[chart]
     start = now_us - int(NODE_RANGES[span].total_seconds() * 1e6)
     found = series(node.pk, start, now_us, drawing.columns)
     traces = drawing.traces(found.columns)
@@ -118,7 +121,7 @@ def _at(value: float) -> Callable[[Node], list[Line]]:
     return lambda _node: [Line(value, _("Degraded"))]
 
 
-NODE_CHARTS = {
+DRAWINGS = {
     "latency": Drawing(
         lambda: _("Round trip to the server"), ("rtt_us",), " ms", _latency, _at(health.RTT_DEGRADED_US / US_PER_MS)
     ),
@@ -133,3 +136,6 @@ NODE_CHARTS = {
         right_suffix=" %",
     ),
 }
+
+INFERENCE = "inference"
+NODE_CHARTS = (*DRAWINGS, INFERENCE)
