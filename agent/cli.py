@@ -80,8 +80,9 @@ def _run(home: Home, options: argparse.Namespace) -> int:
     from agent import logs
     from agent.runtime import run
 
+    data_dir = _data_dir(options.data)
     logs.configure()
-    run(home)
+    run(home, None if data_dir is None else str(data_dir))
     return 0
 
 
@@ -113,7 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"muster-agent {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_enrol(commands)
-    run = commands.add_parser("run", help="stream this device's samples until stopped")
+    run = commands.add_parser("run", help="stream this device's samples and run its shards until stopped")
+    run.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of this device's own data, in place of the enrolled"
+    )
     run.set_defaults(command=_run)
     status = commands.add_parser("status", help="say how the running agent is")
     status.add_argument("--json", action="store_true", help="the same, for programs")
@@ -135,5 +139,5 @@ def _add_enrol(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     enrol.add_argument("--site", help="path of the site; must be the token's")
     enrol.add_argument("--tier", choices=TIERS, help="must be the token's")
     enrol.add_argument("--device-type", default="generic", metavar="TYPE", help="kind of device, for the operators")
-    enrol.add_argument("--data", type=Path, metavar="DIR", help="folder of this device's own data, for training")
+    enrol.add_argument("--data", type=Path, metavar="DIR", help="folder of this device's own data")
     enrol.set_defaults(command=_enrol)

@@ -12,7 +12,7 @@ from agent.channel import dial
 from agent.clock import ServerClock
 from agent.errors import LinkError, LinkRefused
 from agent.handshake import Credentials, authenticate
-from agent.session import Session
+from agent.session import Desk, Session
 from agent.spool import Spool
 from agent.status import Link
 from muster.clock import now_us
@@ -72,6 +72,7 @@ class Connection:
         clock: ServerClock,
         on_interval: Callable[[float], None],
         *,
+        desk: Desk | None = None,
         backoff: Backoff | None = None,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -80,12 +81,14 @@ class Connection:
 
         Args:
             on_interval: called with the seconds between samples that the server wants.
+            desk: takes the server's targets and gives reports.
         """
         self._gateway_url = gateway_url
         self._credentials = credentials
         self._spool = spool
         self._clock = clock
         self._on_interval = on_interval
+        self._desk = desk
         self._backoff = backoff or Backoff()
         self._sleep = sleep
         self._monotonic = monotonic
@@ -114,7 +117,7 @@ class Connection:
             asked_us = self._clock.steady_us()
             welcome = await authenticate(channel, self._credentials, self._spool.boot, self._spool.states())
             self._welcomed(welcome, asked_us)
-            await Session(channel, self._spool, self._clock, self._wake, self._acked).run()
+            await Session(channel, self._spool, self._clock, self._wake, self._acked, self._desk).run()
 
     def _welcomed(self, welcome: Welcome, asked_us: int) -> None:
         self._welcomed_at = self._monotonic()

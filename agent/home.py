@@ -14,7 +14,16 @@ OWNER_ONLY = 0o700
 LOCK_ATTEMPTS = 3
 LOCK_PAUSE_S = 0.05
 
-_NAMES = {"identity.pem", "enrolment.json", "status.json", "spool", "lock"}
+_NAMES = {
+    "identity.pem",
+    "enrolment.json",
+    "status.json",
+    "spool",
+    "lock",
+    "target.msgpack",
+    "served.msgpack",
+    "artifacts",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,21 @@ class Home:
     def spool(self) -> Path:
         """The folder of frames that are not acknowledged yet."""
         return self.path / "spool"
+
+    @property
+    def target(self) -> Path:
+        """The accepted target, as it came."""
+        return self.path / "target.msgpack"
+
+    @property
+    def served_target(self) -> Path:
+        """The target that served last."""
+        return self.path / "served.msgpack"
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of shards, by the hash of their bytes."""
+        return self.path / "artifacts"
 
     def prepare(self) -> bool:
         """Make the folder, for its owner alone, and return whether it was not there before.

@@ -70,6 +70,7 @@ def _measured(current: Status) -> dict[str, Any]:
         "disk_refusing": current.disk_refusing,
         "rtt_us": current.rtt_us,
         "offset_us": current.offset_us,
+        "serving": msgspec.to_builtins(current.serving),
     }
 
 
@@ -86,6 +87,7 @@ def _text(document: dict[str, Any]) -> str:
             f"spool      {document['waiting_frames']} frames waiting, {document['dropped_frames']} lost",
             f"round trip {_milliseconds(document['rtt_us'])}",
             f"clock      {_clock(document['offset_us'])}",
+            *_serving(document["serving"]),
         ]
     return "\n".join(lines) + "\n"
 
@@ -97,6 +99,32 @@ def _state(document: dict[str, Any]) -> str:
         age = "never written" if document["age_ms"] is None else f"{document['age_ms'] / 1_000:.0f} s old"
         return f"unknown: an agent holds the folder, but its status is {age}; it hangs, or its disk is full"
     return f"{document['state']}: {document['message']}" if document["message"] else str(document["state"])
+
+
+def _serving(serving: dict[str, Any]) -> list[str]:
+    """Return what the device runs and shall run, in lines."""
+    wanted, runs = (_generation(serving[name]) for name in ("generation", "serving"))
+    lines = [f"target     {wanted}: {serving['state']}" if wanted else "target     none yet"]
+    if runs and runs != wanted:
+        lines.append(f"serving    {runs} until then")
+    if serving["reason"] or serving["detail"]:
+        lines.append(f"           {': '.join(text for text in (serving['reason'], serving['detail']) if text)}")
+    return lines + [f"shard      {_shard(shard)}" for shard in serving["shards"]]
+
+
+def _shard(shard: dict[str, Any]) -> str:
+    name = f"{shard['model']} {shard['version']} {shard['component']}/{shard['variant']}"
+    if shard["state"] == "downloading":
+        return f"{name}: downloading, {shard['have_bytes']} of {shard['size_bytes']} bytes"
+    if shard["state"] != "serving" or shard["requests"] is None:
+        return f"{name}: {shard['state']}"
+    data = "own data" if shard["local"] else "stand-in tensors"
+    times = f"{_milliseconds(shard['mean_us'])} on average, {_milliseconds(shard['most_us'])} at most"
+    return f"{name}: serving, {times}, {shard['errors']} errors, on {data}"
+
+
+def _generation(generation: list[int] | None) -> str:
+    return f"{generation[0]}.{generation[1]}" if generation else ""
 
 
 def _ago(at_us: int | None) -> str:

@@ -6,12 +6,15 @@ import os
 import signal
 import time
 
+import msgspec
+
 from agent import identity, status, store
 from agent.clock import ServerClock
 from agent.connection import Connection
 from agent.errors import NotEnrolled
 from agent.handshake import Credentials
 from agent.home import Home
+from agent.serving.service import Device, Serving
 from agent.spool import Spool
 from agent.status import Status
 from agent.store import Enrolment
@@ -29,13 +32,18 @@ UPKEEP_INTERVAL_S = 1.0  # what a power cut may take, and the age of the status 
 log = logging.getLogger(__name__)
 
 
-def run(home: Home) -> None:
+def run(home: Home, data_dir: str | None = None) -> None:
     """Run the agent of `home` until SIGTERM or SIGINT.
+
+    Args:
+        data_dir: folder of the device's own data, in place of the one that was named at the enrolment.
 
     Raises:
         AgentError: it cannot start.
     """
     enrolment = store.load(home)
+    if data_dir is not None:
+        enrolment = msgspec.structs.replace(enrolment, data_dir=data_dir)
     key = identity.load(home)
     if key is None:
         raise NotEnrolled(f"{home.identity} is missing; put the device's key back, or enrol anew with another --home")
@@ -66,8 +74,15 @@ class Agent:
         self._clock = ServerClock()
         self._started_at_us = now_us()
         self._schedule = Schedule(DEFAULT_INTERVAL_S, time.monotonic)
+        device = Device(home, credentials, spool.boot, enrolment.gateway_url, enrolment.data_dir)
+        self._serving = Serving(device, self._clock)
         self._connection = Connection(
-            enrolment.gateway_url, credentials, spool, self._clock, on_interval=self._set_interval
+            enrolment.gateway_url,
+            credentials,
+            spool,
+            self._clock,
+            on_interval=self._set_interval,
+            desk=self._serving,
         )
         self._disk_complaint = ""
 
@@ -77,7 +92,8 @@ class Agent:
         stop = _stop_signal()
         async with asyncio.TaskGroup() as tasks:
             sampler = Sampler(Sensors().read, self._keep, self._schedule)
-            work = [tasks.create_task(part()) for part in (sampler.run, self._connection.run, self._upkeep)]
+            parts = (sampler.run, self._connection.run, self._upkeep, self._serving.run)
+            work = [tasks.create_task(part()) for part in parts]
             await stop.wait()
             for task in work:
                 task.cancel()
@@ -94,8 +110,9 @@ class Agent:
 
     def _keep(self, reading: Reading) -> None:
         """Number a reading and hand it to the spool; from here on its bytes never change."""
+        at_us = self._clock.now_us()
         sample = Sample(
-            at=self._clock.now_us(),
+            at=at_us,
             cpu=reading.cpu,
             memory_used_bytes=reading.memory_used_bytes,
             load1=reading.load1,
@@ -104,7 +121,8 @@ class Agent:
             battery=reading.battery,
         )
         number = self._spool.next_number()
-        frame = Frame(number.boot, number.seq, number.dropped, number.waiting, [sample])
+        inferences = self._serving.take_inferences(at_us)
+        frame = Frame(number.boot, number.seq, number.dropped, number.waiting, [sample], inferences)
         self._spool.append(encode_body(frame))
         self._connection.wake()
 
@@ -155,6 +173,7 @@ class Agent:
                 disk_refusing=self._spool.disk_is_refusing,
                 rtt_us=self._clock.rtt_us,
                 offset_us=self._clock.wall_offset_us(),
+                serving=self._serving.status(),
             ),
         )
 

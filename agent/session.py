@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from agent.channel import Channel
 from agent.clock import ServerClock
 from agent.errors import BadGateway, LinkError, LinkRefused, LinkSilent
 from agent.spool import Cursor, Spool
-from muster.wire.messages import PING_INTERVAL_S, Ack, Bye, Ping, Pong
+from muster.wire.messages import PING_INTERVAL_S, Ack, Bye, Ping, Pong, Report, Target
 
 # Frames on their way at most. At ten commits a second this sends a backlog at 2 560 frames
 # a second, an hour of samples in a second and a half, and keeps the gateway's queue short.
@@ -18,6 +19,7 @@ SILENCE_S = 3 * PING_INTERVAL_S  # three pings without any answer
 WATCH_INTERVAL_S = 0.25
 # A watch that was itself this late says that this process stood still, not the gateway.
 STOPPED_S = 1.5
+TARGETS_SINCE_MINOR = 1  # an older gateway sends no target and takes no report
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,18 @@ class InFlight:
             self._count -= 1
 
 
+class Desk(Protocol):
+    """Where targets go and reports come from."""
+
+    def offer(self, message: Target) -> None: ...
+
+    def connected(self) -> None: ...
+
+    def disconnected(self) -> None: ...
+
+    async def next_report(self) -> Report: ...
+
+
 class Session:
     """Runs an authenticated channel until it ends, which it always does with a LinkError."""
 
@@ -55,18 +69,21 @@ class Session:
         clock: ServerClock,
         wake: asyncio.Event,
         on_ack: Callable[[], None],
+        desk: Desk | None = None,
     ) -> None:
         """Prepare a session.
 
         Args:
             wake: set by whoever appends to the spool.
             on_ack: called for every acknowledgement.
+            desk: takes targets and gives reports; without one a target is out of turn.
         """
         self._channel = channel
         self._spool = spool
         self._clock = clock
         self._wake = wake
         self._on_ack = on_ack
+        self._desk = desk if channel.minor >= TARGETS_SINCE_MINOR else None
         self._in_flight = InFlight()
         self._pings_unanswered = 0
         self._heard_at = 0.0
@@ -81,7 +98,7 @@ class Session:
         reasons: list[LinkError] = []
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._receive, self._send, self._ping, self._watch):
+                for work in (self._receive, self._send, self._ping, self._watch, self._report):
                     tasks.create_task(work())
         except* LinkError as group:
             reasons = [error for error in group.exceptions if isinstance(error, LinkError)]
@@ -109,6 +126,8 @@ class Session:
                     self._acknowledge(message)
                 case Pong():
                     self._clock.observe(message.sent_at, message.at)
+                case Target() if self._desk is not None:
+                    self._desk.offer(message)
                 case Bye(code, reason, boot, seq):
                     raise LinkRefused(code, reason, None if boot is None or seq is None else (boot, seq))
                 case _:
@@ -121,6 +140,16 @@ class Session:
         self._in_flight.acknowledge(ack.boot, ack.seq)
         self._on_ack()
         self._wake.set()
+
+    async def _report(self) -> None:
+        if self._desk is None:
+            return
+        self._desk.connected()
+        try:
+            while True:
+                await self._channel.send(await self._desk.next_report())
+        finally:
+            self._desk.disconnected()
 
     async def _ping(self) -> None:
         while True:

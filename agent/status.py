@@ -40,6 +40,41 @@ class Link(msgspec.Struct):
         return True
 
 
+class ServingShard(msgspec.Struct, frozen=True):
+    """One shard of the accepted target, or one that serves until that does.
+
+    Attributes:
+        state: a `muster.wire.targets.ShardState`; `serving` also for one that the accepted target no longer names.
+        requests, errors, mean_us, most_us, local: of the reading before; None before the first request.
+    """
+
+    key: int
+    model: str
+    version: int
+    component: str
+    variant: str
+    state: str
+    have_bytes: int
+    size_bytes: int
+    requests: int | None = None
+    errors: int | None = None
+    mean_us: int | None = None
+    most_us: int | None = None
+    local: bool | None = None
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """What the device runs, and how that stands to what it shall run; the words are those of its reports."""
+
+    generation: tuple[int, int] | None = None
+    serving: tuple[int, int] | None = None
+    state: str = "idle"
+    reason: str = ""
+    detail: str = ""
+    worker_pid: int | None = None
+    shards: list[ServingShard] = []
+
+
 class Status(msgspec.Struct, frozen=True):
     """Contents of the status file; times are the device's wall clock, microseconds UTC."""
 
@@ -59,6 +94,7 @@ class Status(msgspec.Struct, frozen=True):
     disk_refusing: bool
     rtt_us: int | None
     offset_us: int | None
+    serving: Serving = Serving()
 
     def age_us(self, now_us: int) -> int:
         """Return how long ago this was written."""

@@ -13,7 +13,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from muster.canon.signatures import SOCKET_HELLO, SOCKET_WELCOME, public_bytes, sign, verify
+from muster.canon.signatures import (
+    NODE_REPORT,
+    NODE_TARGET,
+    SOCKET_HELLO,
+    SOCKET_WELCOME,
+    public_bytes,
+    sign,
+    verify,
+)
 from muster.wire import envelope
 from muster.wire.messages import (
     CLOSE_MALFORMED,
@@ -25,10 +33,14 @@ from muster.wire.messages import (
     Message,
     Ping,
     Pong,
+    Report,
     StreamState,
+    Target,
     Welcome,
 )
+from muster.wire.targets import NodeTarget
 from muster.wire.versions import MINOR, negotiate
+from tests.agent.artifacts import Artifacts, front
 
 
 @dataclass
@@ -44,6 +56,10 @@ class Gateway:
         instead_of_answer: bytes or text to send in place of every Ack and Pong.
         bodies: encoded body of every stored frame, by boot and sequence.
         repeated: frames that came a second time with other bytes.
+        minors: that it speaks.
+        target: sent after every Welcome.
+        reports: every report that came, its signature verified.
+        artifacts: what it serves over HTTP on the same port; None serves nothing.
     """
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -63,6 +79,11 @@ class Gateway:
     pings: list[Ping] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     sockets: set[ServerConnection] = field(default_factory=set)
+    minors: list[int] = field(default_factory=lambda: [MINOR])
+    target: Target | None = None
+    reports: list[Report] = field(default_factory=list)
+    artifacts: Artifacts | None = None
+    conversations: set["_Conversation"] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -86,11 +107,33 @@ class Gateway:
 
     @asynccontextmanager
     async def listen(self, port: int = 0) -> AsyncIterator["Gateway"]:
+        front_port, port = (port, 0) if self.artifacts is not None else (0, port)
         async with serve(
             self._talk, "127.0.0.1", port, compression=None, close_timeout=0.2, ping_interval=None
         ) as server:
             self.port = server.sockets[0].getsockname()[1]
-            yield self
+            if self.artifacts is None:
+                yield self
+                return
+            behind = self.port
+            async with front(self.artifacts, front_port, lambda: behind) as self.port:
+                yield self
+
+    def signed(self, target: NodeTarget, key: Ed25519PrivateKey | None = None) -> Target:
+        """Return a target as the server sends it, or as one does who holds another key."""
+        document = target.document()
+        return Target(document, sign(key or self.key, NODE_TARGET, document))
+
+    async def push(self, target: NodeTarget | Target) -> None:
+        """Make this the node's target and send it to whoever is connected."""
+        self.target = self.signed(target) if isinstance(target, NodeTarget) else target
+        for conversation in list(self.conversations):
+            await conversation.send(self.target)
+
+    async def reported(self, condition: Callable[[Report], bool], timeout_s: float = 30.0, since: int = 0) -> Report:
+        """Return the first report from index `since` on that meets the condition, waiting for it."""
+        await self.until(lambda: any(map(condition, self.reports[since:])), timeout_s)
+        return next(filter(condition, self.reports[since:]))
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
         """Wait until something that arrived makes the condition true."""
@@ -105,6 +148,7 @@ class Gateway:
         except ConnectionClosed:
             return  # the device went away, which is what these tests are about
         finally:
+            self.conversations.discard(conversation)
             self.sockets.discard(socket)
 
     async def _note(self) -> None:
@@ -124,11 +168,20 @@ class _Conversation:
         assert self.socket.request.path == "/node"
         if not await self._welcome():
             return
-        handlers: dict[type[Message], Callable[[Any], Awaitable[None]]] = {Frame: self._frame, Ping: self._ping}
+        handlers: dict[type[Message], Callable[[Any], Awaitable[None]]] = {
+            Frame: self._frame,
+            Ping: self._ping,
+            Report: self._report,
+        }
+        if self.gateway.target is not None:
+            await self.send(self.gateway.target)
+        self.gateway.conversations.add(self)
         async for data in self.socket:
             assert isinstance(data, bytes)
             opened, message = envelope.decode(data)
-            await handlers[type(message)](message if not isinstance(message, Frame) else (message, bytes(opened.body)))
+            await handlers[envelope.TYPES[opened.type]](
+                message if not isinstance(message, Frame) else (message, bytes(opened.body))
+            )
             await self.gateway._note()
             if self.ended:
                 return  # what lies behind in the socket is not looked at
@@ -140,7 +193,7 @@ class _Conversation:
     async def _welcome(self) -> bool:
         gateway = self.gateway
         nonce = os.urandom(32)
-        await self.send(Challenge(nonce, [MINOR], gateway.now_us()))
+        await self.send(Challenge(nonce, gateway.minors, gateway.now_us()))
         hello = envelope.decode(await self.socket.recv(decode=False))[1]
         assert isinstance(hello, Hello)
         body = Hello.signed_part(nonce, hello.node, hello.boot, hello.nonce, hello.minors, hello.streams)
@@ -153,7 +206,13 @@ class _Conversation:
             return False
         gateway.epoch += 1
         streams = [StreamState(stream.boot, gateway.acked(stream.boot)) for stream in hello.streams]
-        parts = (negotiate(hello.minors), gateway.epoch, gateway.now_us(), gateway.interval_ms, streams)
+        parts = (
+            negotiate(hello.minors, newest=max(gateway.minors)),
+            gateway.epoch,
+            gateway.now_us(),
+            gateway.interval_ms,
+            streams,
+        )
         signature = sign(gateway.key, SOCKET_WELCOME, Welcome.signed_part(hello.nonce, hello.node, *parts))
         await self.send(Welcome(*parts, signature))
         return True
@@ -173,6 +232,10 @@ class _Conversation:
             await self.socket.send(self.gateway.instead_of_answer)
         elif self.gateway.acking and self.gateway.answering:
             await self.send(Ack(frame.boot, self.gateway.acked(frame.boot)))
+
+    async def _report(self, report: Report) -> None:
+        verify(self.gateway.device_key, NODE_REPORT, report.signed_part(), report.signature)
+        self.gateway.reports.append(report)
 
     async def _ping(self, ping: Ping) -> None:
         self.gateway.pings.append(ping)
