@@ -30,6 +30,22 @@ EVENTS = {
     "node.retired": Words("off", _("Node retired"), _("{target} was retired by {actor}.")),
     "node.online": Words("ok", _("Node online"), _("{target} came online.")),
     "node.offline": Words("off", _("Node silent"), _("{target} went silent.")),
+    "plan.created": Words("busy", _("Plan made"), _("The plan {target} was made by {actor}.")),
+    "rollout.started": Words("busy", _("Plan pushed"), _("The plan {target} was pushed by {actor}.")),
+    "rollout.superseded": Words(
+        "off", _("Push superseded"), _("The push of {target} was superseded by a later one of {actor}.")
+    ),
+    "rollout.done": Words("ok", _("Push done"), _("Every node proved that it runs the plan {target}.")),
+    "rollout.reopened": Words("todo", _("Push open again"), _("Not every node runs the plan {target} any more.")),
+    "target.active": Words("ok", _("Target running"), _("{target} runs what it shall.")),
+    "target.failed": Words("warn", _("Target failed"), _("{target} could not take on its target.")),
+    "shard.mismatch": Words(
+        "crit", _("Wrong weights in memory"), _("The weights in the memory of {target} are not the published ones.")
+    ),
+    "shard.corrupt": Words("warn", _("Shard damaged"), _("{target} found a damaged shard and fetches it again.")),
+    "release_epoch.raised": Words(
+        "todo", _("Release epoch raised"), _("{target} was raised by {actor}; every node gets its target anew.")
+    ),
     "enrolment_token.created": Words(
         "busy", _("Enrolment token made"), _("Enrolment token {target} was made by {actor}.")
     ),
@@ -39,6 +55,13 @@ EVENTS = {
     "access_token.created": Words("busy", _("Access token made"), _("Access token {target} was made by {actor}.")),
     "access_token.revoked": Words("off", _("Access token revoked"), _("Access token {target} was revoked by {actor}.")),
     "site.created": Words("busy", _("Site created"), _("Site {target} was created by {actor}.")),
+    "model.created": Words("busy", _("Model created"), _("Model {target} was created by {actor}.")),
+    "version.created": Words(
+        "busy", _("Version made"), _("Version {target} was made by {actor} and is being checked.")
+    ),
+    "version.published": Words("ok", _("Version published"), _("Version {target} was published.")),
+    "version.refused": Words("crit", _("Version refused"), _("Version {target} was refused.")),
+    "upload.refused": Words("crit", _("Upload refused"), _("Upload {target} was refused.")),
     "user.created": Words("busy", _("Account created"), _("The account {target} was created by {actor}.")),
     "user.deactivated": Words("off", _("Account closed"), _("The account {target} was closed by {actor}.")),
     "user.password_changed": Words(

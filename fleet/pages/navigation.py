@@ -43,8 +43,8 @@ SECTIONS = (
     Section(
         _("Change"),
         (
-            Place("plans", _("Sharding plans"), "plans", key="p"),
-            Place("models", _("Models"), "models", key="m"),
+            Place("plans", _("Sharding plans"), "plans", under=("plan-new", "plan", "rollout"), key="p"),
+            Place("models", _("Models"), "models", under=("model-new", "model", "model-version"), key="m"),
             Place("rounds", _("Federated rounds"), "rounds", key="r"),
         ),
     ),

@@ -51,19 +51,35 @@
       memory_used_bytes: scaled(sample.memory_used_bytes, 1 / 1073741824), battery: scaled(sample.battery, 100)
     };
   }
-  function extend(plot, samples) {
+  // A chart of components has a line for each: what one answered extends its own.
+  function answer(inference) {
+    var one = {};
+    one['shard-' + inference.shard] = inference.mean_ms;
+    return one;
+  }
+  function answered(plot, inferences) {
+    var chart = charts.all.get(plot), known = chart && chart.figure.layout.meta.keys || [];
+    var told = (inferences || []).filter(function (inference) { return inference.mean_ms !== null; });
+    var isNew = told.some(function (inference) { return known.indexOf('shard-' + inference.shard) < 0; });
+    if (!told.length) return;
+    if (chart && isNew && !plot.hasAttribute('aria-busy')) load(plot);
+    else extend(plot, told, answer);
+  }
+  function extend(plot, samples, read) {
     var chart = charts.all.get(plot);
     if (!chart) {
       if (!plot.hasAttribute('aria-busy')) load(plot); // its first reading is stored before it is told
       return;
     }
-    samples.forEach(function (sample) { charts.push(chart, sample.at, values(sample)); });
+    samples.forEach(function (sample) { charts.push(chart, sample.at, read(sample)); });
     if (!document.querySelector('[data-freeze][aria-pressed=true]')) words.read(plot, chart.figure);
   }
   document.addEventListener('live:message', function (event) {
-    var samples = event.detail.data && event.detail.data.samples;
-    if (samples) panels().forEach(function (plot) {
-      if (plot.dataset.topic === event.detail.topic) extend(plot, samples);
+    var data = event.detail.data || {};
+    if (data.samples) panels().forEach(function (plot) {
+      if (plot.dataset.topic !== event.detail.topic) return;
+      if (plot.dataset.reads === 'inferences') answered(plot, data.inferences);
+      else if (data.samples.length) extend(plot, data.samples, values);
     });
   });
   document.addEventListener('live:gap', function (event) {

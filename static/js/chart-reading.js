@@ -4,8 +4,12 @@
   var text = window.Muster.text, last = window.Muster.chartTheme.last;
   function digits(value) { return value.toFixed(Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0); }
   function describe(plot, figure) {
-    var meta = figure.layout.meta;
-    if (meta && meta.finding) plot.setAttribute('aria-label', meta.finding);
+    var meta = figure.layout.meta || {};
+    if (meta.finding) plot.setAttribute('aria-label', meta.finding);
+    var title = document.querySelector('[data-title="' + plot.id + '"]');
+    if (title && meta.title) title.textContent = meta.title; // what was measured may be another thing than before
+    var note = document.querySelector('[data-note="' + plot.id + '"]');
+    if (note) { note.textContent = meta.note || ''; note.hidden = !meta.note; }
   }
   // Each series' newest value with its unit; the heading names a series that stands alone.
   function read(plot, figure) {

@@ -8,10 +8,13 @@
     return element;
   }
   function row(cells) { var tr = document.createElement('tr'); tr.append.apply(tr, cells); return tr; }
-  function shown(trace, index, layout) {
+  // What a line showed at a moment: lines of one chart need not have their points at the same times.
+  function shown(trace, time, layout) {
+    var index = trace.x.length - 1;
+    while (index >= 0 && trace.x[index] > time) index--;
     var value = trace.y[index], axis = layout[trace.yaxis === 'y2' ? 'yaxis2' : 'yaxis'] || {};
     if (value === null || value === undefined) return window.Muster.text('noData');
-    return value.toFixed(1) + (axis.ticksuffix || '');
+    return value.toFixed(Math.abs(value) < 1 ? 2 : 1) + (axis.ticksuffix || '');
   }
   window.Muster.chartTable = function (figure, label) {
     var table = document.createElement('table'), head = document.createElement('thead'), body = document.createElement('tbody');
@@ -19,7 +22,7 @@
     table.className = 'table';
     head.append(row([cell('th', window.Muster.text('time'), { scope: 'col' })].concat(figure.data.map(function (t) { return cell('th', t.name, { scope: 'col', class: 'n' }); }))));
     for (var i = times.length - 1; i >= 0; i -= step) {
-      body.append(row([cell('th', times[i].slice(11, 19), { scope: 'row' })].concat(figure.data.map(function (t) { return cell('td', shown(t, i, figure.layout), { class: 'n' }); }))));
+      body.append(row([cell('th', times[i].slice(11, 19), { scope: 'row' })].concat(figure.data.map(function (t) { return cell('td', shown(t, times[i], figure.layout), { class: 'n' }); }))));
     }
     table.append(head, body);
     var box = cell('div', '', { class: 'as-table', tabindex: '0', role: 'region', 'aria-label': label });

@@ -25,10 +25,11 @@
     window.Plotly.react(c.element, theme.traces(c.figure, p), theme.layout(c.figure, p, Object.assign(options, size)), CONFIG);
   }
   function isMate(c, d) { return c !== d && c.group && c.group === d.group; }
-  // Charts of one group leave the same room for names, so that their time axes stand under each other.
+  function isAsWide(c, d) { return Math.abs(c.element.clientWidth - d.element.clientWidth) < 8; } // a border between them
+  // Charts of one group and width leave the same room for names, so that their time axes stand under each other.
   function room(c) {
     var widest = theme.room(c.figure);
-    charts.forEach(function (d) { if (isMate(c, d)) widest = Math.max(widest, theme.room(d.figure)); });
+    charts.forEach(function (d) { if (isMate(c, d) && isAsWide(c, d)) widest = Math.max(widest, theme.room(d.figure)); });
     return widest;
   }
   function make(element, figure) {

@@ -1,5 +1,6 @@
 """Every page of the product, as (name, address, who opens it)."""
 
+from collections import defaultdict
 from typing import Any
 
 
@@ -24,12 +25,30 @@ def pages(seeded: dict[str, Any]) -> list[tuple[str, str, str | None]]:
         ("topology", "/topology/", "owner"),
         ("alerts", "/alerts/", "owner"),
         ("plans", "/plans/", "owner"),
+        ("plans-empty", "/plans/", "stranger"),
+        ("plan-new", "/plans/new", "owner"),
+        ("plan-new-refused", f"/plans/new?model={seeded['eldercare']}&tier-vision=cloud", "owner"),
+        ("plan-new-paste", "/plans/new?way=paste&mapping=%7B%22vision%22%3A+%22edge%22%7D", "owner"),
+        ("plan-new-viewer", "/plans/new", "stranger"),
+        ("plan", f"/plans/{seeded['plan']}/", "owner"),
+        ("plan-waiting", f"/plans/{seeded['plan_waiting']}/", "owner"),
+        ("rollout", f"/rollouts/{seeded['rollout']}/", "owner"),
+        ("rollout-failed", f"/rollouts/{seeded['rollout']}/?state=failed", "owner"),
+        ("rollout-superseded", f"/rollouts/{seeded['rollout_before']}/", "owner"),
         ("models", "/models/", "owner"),
+        ("models-empty", "/models/", "stranger"),
+        ("model-new", f"/models/new?model={seeded['model']}", "owner"),
+        ("model-new-viewer", "/models/new", "colleague"),
+        ("model", f"/models/{seeded['model']}/", "owner"),
+        ("version", f"/models/{seeded['model']}/versions/2/", "owner"),
+        ("version-refused", f"/models/{seeded['model']}/versions/3/", "owner"),
+        ("node-shards", f"/nodes/{seeded['active']}/?tab=shards", "owner"),
+        ("node-shards-differ", f"/nodes/{seeded['differs']}/?tab=shards", "owner"),
         ("rounds", "/rounds/", "owner"),
     ]
 
 
-NAMES = [name for name, _path, _person in pages({"node": "", "hot": "", "quarantined": ""})]
+NAMES = [name for name, _path, _person in pages(defaultdict(str))]
 
 
 def find(name: str, seeded: dict[str, Any]) -> tuple[str, str | None]:

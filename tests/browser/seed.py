@@ -28,6 +28,7 @@ from fleet.trust.services import enrolment_tokens, server_key, sites, users  # n
 from fleet.trust.services.actors import Actor  # noqa: E402
 from muster.canon.signatures import fingerprint  # noqa: E402
 from muster.clock import now_us  # noqa: E402
+from tests.browser import seed_models  # noqa: E402
 
 PASSWORD = "a-long-enough-passphrase"
 GIB = 1 << 30
@@ -55,7 +56,8 @@ def main() -> None:
     figures(places)
     enrolment_tokens.create(actor=ACTOR, site=places[0], tier="edge", max_uses=5)
     named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7], "quiet": made[8]}
-    print(json.dumps({name: str(node.uid) for name, node in named.items()}))
+    released = seed_models.make(root, made)
+    print(json.dumps({name: str(node.uid) for name, node in named.items()} | released))
 
 
 def people(root: Site, places: list[Site]) -> None:

@@ -12,9 +12,9 @@ LAST = "() => Muster.charts.all.get(document.getElementById('chart-latency')).fi
 
 
 @pytest.fixture
-def publish(web) -> Callable[[str, int, int], str]:
-    """Store a reading and tell pages of it."""
-    return lambda uid, seq, rtt_us: run(web.environ, "-m", "tests.browser.publish", uid, str(seq), str(rtt_us))
+def publish(web) -> Callable[..., str]:
+    """Store a reading, with what a shard answered where one is named, and tell pages of it."""
+    return lambda uid, *numbers: run(web.environ, "-m", "tests.browser.publish", uid, *map(str, numbers))
 
 
 def watch(open_page, uid: str) -> Page:
@@ -65,6 +65,25 @@ def test_an_empty_chart_says_so_and_becomes_one_with_the_first_reading(web, open
     publish(uid, 1, 42_000)
     expect(page.locator("#chart-latency .main-svg").first).to_be_visible()
     expect(page.locator("[data-reading='chart-latency']")).to_have_text("42.0 ms")
+
+
+def test_the_chart_of_components_comes_with_the_first_answer_and_grows_by_the_next(web, open_page, publish):
+    uid = web.seeded["spare"]
+    page = watch(open_page, uid)
+    expect(page.locator("#chart-inference")).to_have_count(0)
+    publish(uid, 1, 9_000, 17, 1_500)
+    expect(page.locator("#chart-inference")).to_be_visible(timeout=15_000)  # the panel asks every five seconds
+    publish(uid, 2, 9_000, 17, 2_500)
+    expect(page.locator("[data-reading='chart-inference']")).to_have_text("2.50 ms")
+    publish(uid, 3, 9_000, 18, 40_000)  # a component that the figure does not know yet
+    expect(page.locator("[data-reading='chart-inference']")).to_contain_text("40.0 ms")
+    expect(page.locator("[data-note='chart-inference']")).to_contain_text(
+        "stand in for another tier's tensors: Shard 17"
+    )
+    page.get_by_role("button", name="Inference latency by component as a table").click()
+    twin = page.get_by_role("region", name="Inference latency by component")
+    expect(twin.get_by_role("columnheader")).to_have_text(["Time", "Shard 17", "Shard 18"])
+    expect(twin.get_by_role("row").nth(1)).to_contain_text("2.5 ms")
 
 
 def test_the_time_axes_of_a_pair_of_charts_are_as_long(web, open_page):

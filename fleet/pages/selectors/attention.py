@@ -122,6 +122,18 @@ def _round_trip(n: int) -> str:
     return ngettext("%(n)d node answers slowly", "%(n)d nodes answer slowly", n) % {"n": n}
 
 
+def _live_mismatch(n: int) -> str:
+    return ngettext(
+        "%(n)d node runs other weights than were published", "%(n)d nodes run other weights than were published", n
+    ) % {"n": n}
+
+
+def _target_failed(n: int) -> str:
+    return ngettext("%(n)d node could not take on its target", "%(n)d nodes could not take on their target", n) % {
+        "n": n
+    }
+
+
 def _other(n: int) -> str:
     return ngettext("%(n)d node needs attention", "%(n)d nodes need attention", n) % {"n": n}
 
@@ -134,4 +146,6 @@ TITLES: dict[Reason, Callable[[int], str]] = {
     Reason.TEMPERATURE: _temperature,
     Reason.LOAD: _load,
     Reason.ROUND_TRIP: _round_trip,
+    Reason.LIVE_MISMATCH: _live_mismatch,
+    Reason.TARGET_FAILED: _target_failed,
 }

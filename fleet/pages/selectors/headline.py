@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from fleet.pages.core.numbers import NO_DATA, SPACE, change, plain, spark_path, three_digits
-from fleet.telemetry.selectors.figures import FRESH_S, Measure, fleet_kpis
+from fleet.telemetry.selectors.figures import FRESH_S, FleetKpis, Measure, fleet_kpis
 from fleet.trust.access import Person
 from fleet.trust.models import Site
 
@@ -37,7 +37,7 @@ class Headline:
 
 
 def headlines(user: Person, site: Site | None = None) -> list[Headline]:
-    """Return nodes online, round trip, processor and samples stored; at `site` and below where one is chosen."""
+    """Return nodes online, latency, processor and samples stored; at `site` and below where one is chosen."""
     kpis = fleet_kpis(user, site)
     online, stored = int(kpis.online.now or 0), kpis.stored_per_s.now or 0.0
     missing = kpis.total - online
@@ -52,7 +52,7 @@ def headlines(user: Person, site: Site | None = None) -> list[Headline]:
             tone=_shortfall(online, kpis.total),
             delta=plain(-missing) if missing else "",
         ),
-        _compared(_("Round trip, p95"), kpis.rtt_p95_ms, "ms"),
+        _latency(kpis),
         _compared(_("Processor, mean"), kpis.cpu_mean, "%", scale=100),
         _headline(
             _("Samples stored"),
@@ -65,6 +65,13 @@ def headlines(user: Person, site: Site | None = None) -> list[Headline]:
             delta=(change(stored, kpis.expected_per_s) or "") if _shortfall(stored, kpis.expected_per_s) else "",
         ),
     ]
+
+
+def _latency(kpis: FleetKpis) -> Headline:
+    """Return the measured latency of inference where nodes answer something, the round trip to the server otherwise."""
+    if kpis.inference_p95_ms.now is not None:
+        return _compared(_("Inference, p95"), kpis.inference_p95_ms, "ms")
+    return _compared(_("Round trip, p95"), kpis.rtt_p95_ms, "ms")
 
 
 def _shortfall(value: float, expected: float) -> str:

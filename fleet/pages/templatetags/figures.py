@@ -60,6 +60,8 @@ def size(value_bytes: int | None) -> SafeString | str:
     for step, name in ((GIB << 10, "TiB"), (GIB, "GiB"), (KIB << 10, "MiB")):
         if value_bytes >= step:
             return unit(value_bytes / step, name)
+    if value_bytes < KIB:
+        return format_html('{}{}<span class="u">B</span>', plain(value_bytes), SPACE)
     return unit(value_bytes / KIB, "KiB")
 
 

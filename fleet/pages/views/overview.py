@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from fleet.pages.selectors import changes
 from fleet.pages.selectors import overview as selector
 from fleet.pages.selectors.attention import attention
 from fleet.pages.selectors.headline import headlines
@@ -70,7 +71,7 @@ def _attention(scope: Scope) -> Context:
 
 
 def _changes(scope: Scope) -> Context:
-    return {"enrolment": selector.enrolment(scope.user, scope.site)}
+    return {"enrolment": selector.enrolment(scope.user, scope.site), "pushes": changes.pushes(scope.user)}
 
 
 def _figures(scope: Scope) -> Context:

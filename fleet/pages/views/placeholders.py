@@ -22,41 +22,11 @@ def place(name: str, title: Text, explanation: Text, *, instead: str, label: Tex
 
 urlpatterns = [
     place(
-        "topology",
-        _("Topology"),
-        _(
-            "The paths that models take from terminal to edge to cloud will be drawn here once a sharding plan exists. "
-            "Until then the overview shows every site with its nodes."
-        ),
-        instead="overview",
-        label=_("Open the overview"),
-    ),
-    place(
         "alerts",
         _("Alerts"),
         _(
             "Rules and the alerts that they fire will be listed here. "
             "Until then the node list shows every node that is outside its limits."
-        ),
-        instead="nodes",
-        label=_("Open the node list"),
-    ),
-    place(
-        "plans",
-        _("Sharding plans"),
-        _(
-            "Which part of a model runs on which tier will be planned here and rolled out in stages. "
-            "Until then the node list shows what hardware there is to plan with."
-        ),
-        instead="nodes",
-        label=_("Open the node list"),
-    ),
-    place(
-        "models",
-        _("Models"),
-        _(
-            "Models will be listed here with their versions, sizes and hashes, and with the nodes that run them. "
-            "Until then no model is distributed by this server."
         ),
         instead="nodes",
         label=_("Open the node list"),
