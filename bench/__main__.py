@@ -2,7 +2,7 @@
 
 import runpy
 
-BENCHMARKS = ("gateway", "pages")
+BENCHMARKS = ("gateway", "pages", "registry", "workloads")
 
 for name in BENCHMARKS:
     runpy.run_module(f"bench.{name}", run_name="__main__")

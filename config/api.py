@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("fleet.trust.api.urls")),
     path("", include("fleet.registry.api.urls")),
     path("", include("fleet.telemetry.api.urls")),
+    path("", include("fleet.rollouts.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "docs",

@@ -15,6 +15,7 @@ django = get_asgi_application()
 from django.conf import settings  # noqa: E402  (apps must be loaded first)
 from django.urls import path  # noqa: E402
 
+from config.celery import app as celery  # noqa: E402, F401  (through which services wake workers)
 from config.http.bodies import BoundedBodies  # noqa: E402
 from fleet.telemetry.consumers import LiveConsumer  # noqa: E402
 

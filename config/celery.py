@@ -43,6 +43,8 @@ app.conf.update(
     # Each queue has an exchange of its own: on a shared one every queue would get every message.
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="control",
+    # What computes with tensors imports torch, which no other queue's worker may.
+    task_routes={"registry.publish": {"queue": "aggregation"}, "registry.reconcile_versions": {"queue": "aggregation"}},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
@@ -56,7 +58,20 @@ app.conf.update(
 app.conf.beat_schedule = {
     "telemetry-partitions": {"task": "fleet.telemetry.tasks.reconcile_partitions", "schedule": timedelta(minutes=10)},
     "telemetry-liveness": {"task": "fleet.telemetry.tasks.reconcile_liveness", "schedule": timedelta(seconds=30)},
+    # A tick that has waited behind a long publication for its successor is worth nothing.
+    "registry-versions": {
+        "task": "registry.reconcile_versions",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "registry-uploads": {"task": "fleet.registry.tasks.reconcile_uploads", "schedule": timedelta(minutes=10)},
+    "registry-blobs": {"task": "fleet.registry.tasks.tidy_blobs", "schedule": timedelta(hours=1)},
     "telemetry-streams": {"task": "fleet.telemetry.tasks.prune_streams", "schedule": timedelta(hours=1)},
+    "rollouts": {
+        "task": "fleet.rollouts.tasks.reconcile_rollouts",
+        "schedule": timedelta(seconds=30),
+        "options": {"queue": "rollout"},
+    },
     # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
     **{
         f"canary-{queue}": {

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from config.env import EMBEDDED_ENV, ConfigError, Env, read_env_file
 from config.timing import check_lease
 from muster.wire.messages import LONGEST_INTERVAL_MS
+from muster.wire.targets import ShardState
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MUSTER_DATA_DIR", BASE_DIR / "var")).expanduser().resolve()
@@ -29,7 +30,11 @@ try:
     MUSTER_LEASE_SECONDS = env.integer("MUSTER_LEASE_SECONDS", 6, least=2)
     MUSTER_SAMPLE_INTERVAL_MS = env.integer("MUSTER_SAMPLE_INTERVAL_MS", 1000, least=100, most=LONGEST_INTERVAL_MS)
     check_lease(MUSTER_LEASE_SECONDS, MUSTER_SAMPLE_INTERVAL_MS)
+    # How often a node asks each model that it holds a part of, with its own data.
+    MUSTER_REQUEST_INTERVAL_MS = env.integer("MUSTER_REQUEST_INTERVAL_MS", 1000, least=10, most=LONGEST_INTERVAL_MS)
     MUSTER_RAW_HOURS = env.integer("MUSTER_RAW_HOURS", 6, least=1)
+    # The largest file of weights that is taken in.
+    MUSTER_MAX_ARTIFACT_BYTES = env.integer("MUSTER_MAX_ARTIFACT_BYTES", 2 << 30, least=1)
     # Whether this installation runs workers, whose canaries then count for readiness.
     MUSTER_WORKERS = env.flag("MUSTER_WORKERS", True)
     MUSTER_LOG_LEVEL = env.text("MUSTER_LOG_LEVEL", "INFO")
@@ -207,6 +212,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "NodeStateEnum": "fleet.registry.models.node.STATE_LABELS",
+        "NodeTierEnum": "fleet.trust.models.enrolment_token.Tier",
+        "ShardStateEnum": [state.value for state in ShardState],
+        "UploadStateEnum": "fleet.registry.models.upload.Upload.State",
+        "VersionStateEnum": "fleet.registry.models.version.STATE_LABELS",
+        "WorkloadTierEnum": "muster.workloads.declaration.TIERS",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

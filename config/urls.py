@@ -15,4 +15,5 @@ urlpatterns = [
     path("", include("fleet.trust.urls")),
     path("", include("fleet.registry.urls")),
     path("", include("fleet.telemetry.urls")),
+    path("", include("fleet.rollouts.urls")),
 ]

@@ -9,12 +9,18 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from fleet.registry.models import Node
+from fleet.registry.core.version_states import Origin
+from fleet.registry.models import Model, ModelVersion, Node, Upload
+from fleet.registry.services import models, uploads, versions
+from fleet.rollouts.models import Rollout, ShardingPlan
+from fleet.rollouts.services import plans, pushes
 from fleet.trust.core.roles import Role
 from fleet.trust.models import EnrolmentToken, Event, Grant, Site, User
+from tests.conftest import TESTS
+from tests.published import make_version
 
 JSON = "application/json"
-LISTS = {"nodes/", "audit/", "search", "api/v1/nodes", "api/v1/events"}
+LISTS = {"nodes/", "audit/", "search", "api/v1/nodes", "api/v1/events", "api/v1/plans", "api/v1/rollouts", "plans/new"}
 OUTSIDERS = ("stranger", "other-tenant", "sibling")
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -30,7 +36,16 @@ OPEN = {
 # What is about the one person who asks, or is the same for everybody who is signed in.
 PERSONAL = {"sign-out", "settings/preferences", "settings/theme", "settings/password", "settings/access-tokens"}
 # Where a person chooses the site in the body: tested in tests/api/test_access.py and tests/fleet/pages.
-SITE_IN_BODY = {"api/v1/sites", "api/v1/enrolment-tokens", "enrolment/tokens", "enrolment/decide"}
+SITE_IN_BODY = {
+    "api/v1/sites",
+    "api/v1/enrolment-tokens",
+    "api/v1/models",
+    "api/v1/uploads",
+    "enrolment/tokens",
+    "enrolment/decide",
+    "models/new",
+    "plans/new",
+}
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
@@ -45,7 +60,7 @@ def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[st
 
 ROUTES = sorted(set(routes()))
 OF_OBJECTS = [route for route in ROUTES if "<uuid:" in route]
-FILLERS = {"chart": "latency", "action": "retire", "filename": "x.whl"}
+FILLERS = {"chart": "latency", "number": "1", "action": "retire", "filename": "x.whl"}
 
 
 def address(route: str, uid: object) -> str:
@@ -59,13 +74,31 @@ def address(route: str, uid: object) -> str:
 
 
 @pytest.fixture
-def objects(make_node, make_token, administrator, bearer) -> dict[str, object]:
-    """One object of each kind that has addresses, at north/plant-a."""
+def objects(make_node, make_token, administrator, bearer, root, pin) -> dict[str, object]:
+    """One object of each kind that has addresses, at north/plant-a or, what belongs to the tenant, at north."""
     node = make_node("secret-press", online=True)
+    make_version(root)
+    everywhere = {"motion": "terminal", "vision": "terminal", "text": "edge", "fusion": "terminal"}
+    make_node("secret-edge", tier="edge", online=True)
+    plan, _created = plans.create(actor=TESTS, models=Model.objects.all(), mapping=everywhere)
+    rollout = pushes.push(actor=TESTS, plan=plan)
     token, _secret = make_token()
     bearer(administrator)
     access_token = administrator.access_tokens.get()
-    return {"nodes": node.uid, "enrolment": token.pk, "enrolment-tokens": token.pk, "settings": access_token.pk}
+    model = models.create(actor=TESTS, site=root, name="secret-press-model", workload="digits")
+    version = versions.create_version(actor=TESTS, model=model, origin=Origin.INITIAL, seed=0)
+    upload = uploads.create(actor=TESTS, site=root, size_bytes=3, sha256="0" * 64)
+    return {
+        "nodes": node.uid,
+        "enrolment": token.pk,
+        "enrolment-tokens": token.pk,
+        "settings": access_token.pk,
+        "plans": plan.pk,
+        "rollouts": rollout.pk,
+        "models": model.pk,
+        "versions": version.pk,
+        "uploads": upload.pk,
+    }
 
 
 def target(route: str, objects: dict[str, object]) -> object:
@@ -99,9 +132,14 @@ def state() -> list[object]:
         list(Node.objects.order_by("key").values_list("uid", "state")),
         list(EnrolmentToken.objects.order_by("id").values_list("id", "revoked_at")),
         list(User.objects.order_by("id").values_list("id", "password", "theme", "is_active")),
+        list(Model.objects.order_by("id").values_list("id", "name")),
+        list(ModelVersion.objects.order_by("id").values_list("id", "state")),
+        list(Upload.objects.order_by("id").values_list("id", "state", "received_bytes")),
         Site.objects.count(),
         Grant.objects.count(),
         Event.objects.count(),
+        list(Rollout.objects.order_by("id").values_list("id", "plan", "state")),
+        ShardingPlan.objects.count(),
     ]
 
 
@@ -142,7 +180,7 @@ def test_nothing_of_others_is_on_any_page_or_list(client, people, objects, who):
     for route, wanted in [*itertools.product(pages, ({}, query)), ("nodes/rows", {"ids": str(objects["nodes"])})]:
         answer = client.get(address(route, None), wanted)
         text = answer.content.decode()
-        for mark in ("secret-press", str(objects["nodes"]), str(objects["enrolment"]), str(site.pk), "Plant-A"):
+        for mark in ("secret-press", *map(str, objects.values()), str(site.pk), "Plant-A"):
             assert not re.search(rf"{mark}\b", text), (route, wanted, mark)
 
 
@@ -186,7 +224,8 @@ def test_no_answer_is_kept_by_a_cache_or_framed(client, people, objects, route):
 def test_no_parameter_breaks_an_address(client, people, objects, junk):
     client.force_login(people["administrator"])
     names = ["q", "status", "tier", "state", "site", "device_type", "ordering", "page", "ids", "verb", "target"]
-    more = ["range", "tab", "from", "to", "limit", "nonce", "next", "format", "lang"]
+    more = ["range", "tab", "from", "to", "limit", "nonce", "next", "format", "lang", "way"]
+    more += ["model", "version", "mapping"]
     for route in ROUTES:
         url = filled(route, objects)
         assert client.get(url, dict.fromkeys(names + more, junk)).status_code != 500, route

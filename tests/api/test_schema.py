@@ -18,7 +18,14 @@ from schemathesis.checks import (
 from schemathesis.schemas import BaseSchema
 
 from config.wsgi import application
+from fleet.registry.core.version_states import Origin
+from fleet.registry.models import Model, Upload
+from fleet.registry.services import models, uploads, versions
+from fleet.rollouts.models import Rollout, ShardingPlan
+from fleet.rollouts.services import plans, pushes
 from fleet.trust.models import User
+from tests.conftest import TESTS
+from tests.published import make_version
 
 SCHEMA = "/api/v1/schema?format=json"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -47,12 +54,25 @@ def one_connection() -> Iterator[None]:
 
 
 @pytest.fixture
-def served(one_connection, headers, pin, unthrottled, make_node, make_token) -> BaseSchema:
+def served(one_connection, headers, pin, unthrottled, make_node, make_token, root) -> BaseSchema:
     """The schema as the product serves it to an administrator of a fleet with a few rows."""
     make_node("press", online=True, cpu=0.4)
     make_node("waiting", state="pending")
     make_token()
+    make_version(root)
+    plan, _created = plans.create(actor=TESTS, models=Model.objects.all(), mapping=make_tiers(make_node))
+    pushes.push(actor=TESTS, plan=plan)
+    model = models.create(actor=TESTS, site=root, name="digits", workload="digits")
+    versions.create_version(actor=TESTS, model=model, origin=Origin.INITIAL, seed=0)
+    uploads.create(actor=TESTS, site=root, size_bytes=100, sha256="0" * 64)
     return schemathesis.openapi.from_wsgi(SCHEMA, application, headers=headers)
+
+
+def make_tiers(make_node) -> dict[str, str]:
+    """Make a node on the tiers above, and return a mapping that they can take."""
+    for tier in ("edge", "cloud"):
+        make_node(tier, tier=tier, online=True)
+    return {"vision": "terminal", "text": "edge", "fusion": "cloud"}
 
 
 def test_every_answer_is_documented(served: BaseSchema, headers: dict[str, str]) -> None:
@@ -66,7 +86,16 @@ def test_every_answer_to_a_stranger_is_documented(served: BaseSchema, user: User
 def test_every_answer_about_what_exists_is_documented(
     served: BaseSchema, headers: dict[str, str], make_node, make_token
 ) -> None:
-    known = {"uid": str(make_node("known").uid), "id": str(make_token()[0].pk)}
+    model = Model.objects.get(name="digits")
+    known = {
+        "nodes": str(make_node("known").uid),
+        "enrolment-tokens": str(make_token()[0].pk),
+        "models": str(model.pk),
+        "versions": str(model.versions.get().pk),
+        "uploads": str(Upload.objects.get().pk),
+        "plans": str(ShardingPlan.objects.get().pk),
+        "rollouts": str(Rollout.objects.get().pk),
+    }
     assert send_generated_requests(served, headers, examples=4, known=known) >= 15
 
 
@@ -80,7 +109,7 @@ def send_generated_requests(
     """Send fitting and unfitting requests to every operation, check each answer, and return the number of operations.
 
     Args:
-        known: identifiers to put into the path in place of generated ones.
+        known: identifiers to put into the path in place of generated ones, by the first word of the path.
     """
     operations = [found.ok() for found in schema.get_all_operations()]
     for operation in operations:
@@ -90,7 +119,8 @@ def send_generated_requests(
             @settings(max_examples=examples, **PATIENT)
             def exchange(case: Case) -> None:
                 if known:
-                    case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
+                    known_one = known.get(case.path.removeprefix("/api/v1/").split("/")[0])
+                    case.path_parameters = dict.fromkeys(case.path_parameters or {}, known_one)
                 case.call_and_validate(headers=headers, checks=CHECKS)
 
             exchange()

@@ -1,6 +1,7 @@
 """`muster`, every `core` and the agent work where there is no Django."""
 
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def import_without(blocked: tuple[str, ...], modules: list[str]) -> subprocess.C
     )  # fmt: skip
 
 
+def has_networks(module: str) -> bool:
+    """Return whether a module holds a workload's networks: classes of torch's, imported by its builders alone."""
+    return re.fullmatch(r"muster\.workloads\.\w+\.modules", module) is not None
+
+
 CORES = sorted(
     path for pattern in ("*/core", "fleet/*/core") for path in ROOT.glob(pattern) if (path / "__init__.py").exists()
 )
@@ -49,9 +55,17 @@ CORES = sorted(
     "folder", [ROOT / "muster", ROOT / "agent", *CORES], ids=lambda folder: folder.relative_to(ROOT).as_posix()
 )
 def test_a_pure_room_imports_without_the_servers_packages(folder: Path) -> None:
-    done = import_without(SERVER_PACKAGES, modules_of(folder))
+    done = import_without(SERVER_PACKAGES, [name for name in modules_of(folder) if not has_networks(name)])
 
     assert done.returncode == 0, done.stderr
+
+
+def test_networks_import_without_the_servers_packages_but_torch() -> None:
+    networks = [name for name in modules_of(ROOT / "muster") if has_networks(name)]
+    done = import_without(tuple(name for name in SERVER_PACKAGES if name != "torch"), networks)
+
+    assert done.returncode == 0, done.stderr
+    assert len(networks) >= 2
 
 
 def test_every_app_has_its_core() -> None:

@@ -152,3 +152,13 @@ def test_the_dockerfile_names_what_exists() -> None:
         words = shlex.split(line, comments=True) if line.startswith("COPY") and "--from" not in line else []
         for source in words[1:-1]:
             assert (ROOT / source).exists(), source
+
+
+def test_what_nodes_ask_for_goes_to_the_gateway_and_everything_else_to_the_pages() -> None:
+    routes = re.findall(r"handle ?(\S*) {\s+reverse_proxy (\S+)", (ROOT / "deploy" / "Caddyfile").read_text())
+    assert dict(routes) == {"/node": "gateway:8001", "/artifacts/*": "gateway:8001", "": "web:8000"}
+
+
+def test_gateway_and_web_share_the_folder_of_the_blobs() -> None:
+    assert "data:/var/lib/muster" in SERVICES["web"]["volumes"]
+    assert "data:/var/lib/muster" in SERVICES["gateway"]["volumes"]

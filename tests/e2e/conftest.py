@@ -1,8 +1,11 @@
 """Fixtures of the end-to-end tests: the running product, devices that enrolled with it, a watching browser."""
 
 import json
+import os
 import secrets
 import shutil
+import sys
+import sysconfig
 import tempfile
 import venv
 from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.chromium import launched
+from tests.e2e import heavy_workload
 from tests.e2e.product import Device, Product, free_port_pair, start_product, stop_product
 
 SITE = "north"
@@ -76,3 +80,29 @@ def watcher(product: Product, enrol: Callable[[str, str], Device]) -> Iterator[P
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         yield page
+
+
+@pytest.fixture(scope="module")
+def heavy(short_folder: Path) -> Iterator[None]:
+    """Offer one more workload, by its entry point, to the server and to every device."""
+    folder = short_folder / "packages"
+    if not folder.exists():
+        folder.mkdir()
+        heavy_workload.install(folder)
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder)
+    yield
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture(scope="session")
+def serving_environment(short_folder: Path) -> Path:
+    """An environment for devices that finds torch where the tests have it; the agent comes by the copied command."""
+    folder = short_folder / "serving-device"
+    venv.create(folder, with_pip=True, clear=True)
+    packages = next((folder / "lib").glob("python*")) / "site-packages"
+    (packages / "torch_is_here.pth").write_text(sysconfig.get_path("purelib", vars={"base": sys.prefix}) + "\n")
+    return folder

@@ -29,7 +29,8 @@ def data(source: Source) -> Dataset:
 
     generator = np.random.default_rng(source.seed)
     signal = generator.standard_normal((8, SIDE)).astype(np.float32)
-    return Dataset({"signal": signal}, np.full(8, -1), {"signal": np.ones(8, bool)}, synthetic=True)
+    labels = (signal.sum(axis=1) > 0).astype(np.int64)
+    return Dataset({"signal": signal}, labels, {"signal": np.ones(8, bool)}, synthetic=True)
 
 
 def loss(outputs, labels):

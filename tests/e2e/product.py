@@ -114,13 +114,13 @@ class Product:
         return found
 
 
-def start_product(var: Path, port: int, *arguments: str) -> Product:
-    """Start `manage.py up` and wait until it says that everything runs."""
+def start_product(var: Path, port: int, *arguments: str, **variables: str) -> Product:
+    """Start `manage.py up`, with further environment variables, and wait until it says that everything runs."""
     with (var / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--host", "127.0.0.1", "--port", str(port), *arguments],
             cwd=ROOT,
-            env=clean_environment() | {"MUSTER_DATA_DIR": str(var)},
+            env=clean_environment() | {"MUSTER_DATA_DIR": str(var)} | variables,
             stdout=log,
             stderr=subprocess.STDOUT,
         )

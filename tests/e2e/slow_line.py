@@ -10,10 +10,10 @@ PIECE_BYTES = 64 * 1024
 
 
 class SlowLine:
-    """Forwards connections; `carried` counts what came from the far end."""
+    """Forwards connections; `carried` counts the bytes that came from the far end, `brought` those that went there."""
 
     def __init__(self, target_port: int, bytes_a_second: int) -> None:
-        self.carried = 0
+        self.carried = self.brought = 0
         self._target_port = target_port
         self._pause_s = PIECE_BYTES / bytes_a_second
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -29,8 +29,8 @@ class SlowLine:
                 return
             far = socket.create_connection(("127.0.0.1", self._target_port))
             self._sockets += [near, far]
-            threading.Thread(target=self._pump, args=(near, far, False), daemon=True).start()
-            threading.Thread(target=self._pump, args=(far, near, True), daemon=True).start()
+            threading.Thread(target=self._pump, args=(near, far, "brought"), daemon=True).start()
+            threading.Thread(target=self._pump, args=(far, near, "carried"), daemon=True).start()
 
     def close(self) -> None:
         for held in self._sockets:
@@ -38,12 +38,11 @@ class SlowLine:
                 held.shutdown(socket.SHUT_RDWR)
             held.close()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, slow: bool) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, counter: str) -> None:
         with suppress(OSError):
             while data := source.recv(PIECE_BYTES):
-                if slow:
-                    self.carried += len(data)
-                    time.sleep(self._pause_s * len(data) / PIECE_BYTES)
+                setattr(self, counter, getattr(self, counter) + len(data))
+                time.sleep(self._pause_s * len(data) / PIECE_BYTES)
                 sink.sendall(data)
         with suppress(OSError):
             sink.shutdown(socket.SHUT_WR)

@@ -1,22 +1,17 @@
 """A model is published, placed and pushed, and every node proves what it runs: real agents, real processes."""
 
-import contextlib
 import hashlib
-import json
 import os
 import signal
-import sys
-import sysconfig
 import time
-import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e import heavy_workload
 from tests.e2e.memory import flip_bit
+from tests.e2e.placing import ARTIFACT, events, key_of, push, redirect, runs, settled, size_of
 from tests.e2e.product import Device, Product, wait_until
 from tests.e2e.slow_line import slow_line
 
@@ -24,50 +19,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(420)]
 
 MAPPING = '{"vision": "terminal", "text": "edge", "fusion": "cloud"}'
 
-RUNNING = """
-SELECT c.name, r.weights_sha256 = a.weights_sha256
-FROM registry_runningshard r
-JOIN registry_artifact a ON a.key = r.shard
-JOIN registry_component c ON c.id = a.component_id
-JOIN registry_modelversion v ON v.id = c.version_id
-JOIN registry_model m ON m.id = v.model_id
-WHERE r.node_id = %s AND m.name = %s ORDER BY c.position
-"""
-DESIRED_AND_SERVED = """
-SELECT t.counter, r.counter, r.serving_counter, r.state FROM registry_nodetarget t
-LEFT JOIN registry_nodereport r ON r.node_id = t.node_id WHERE t.node_id = %s
-"""
-ARTIFACT = """
-SELECT a.artifact_sha256, a.weights_sha256, a.size_bytes FROM registry_artifact a
-JOIN registry_component c ON c.id = a.component_id JOIN registry_modelversion v ON v.id = c.version_id
-JOIN registry_model m ON m.id = v.model_id
-WHERE m.name = %s AND c.name = %s AND a.is_reference ORDER BY v.number DESC LIMIT 1
-"""
-
 
 @pytest.fixture(scope="module", autouse=True)
-def heavy(short_folder: Path) -> Iterator[None]:
-    """Offer one more workload, by its entry point, to the server and to every device."""
-    folder = short_folder / "packages"
-    folder.mkdir()
-    heavy_workload.install(folder)
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(folder)
-    yield
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
+def packages(heavy: None) -> None:
+    """The heavy workload is there before the server starts."""
 
 
 @pytest.fixture(scope="module")
-def device_environment(short_folder: Path) -> Path:
-    """An environment for devices that finds torch where the tests have it; the agent comes by the copied command."""
-    folder = short_folder / "serving-device"
-    venv.create(folder, with_pip=True, clear=True)
-    packages = next((folder / "lib").glob("python*")) / "site-packages"
-    (packages / "torch_is_here.pth").write_text(sysconfig.get_path("purelib", vars={"base": sys.prefix}) + "\n")
-    return folder
+def device_environment(serving_environment: Path) -> Path:
+    return serving_environment
 
 
 @pytest.fixture(scope="module")
@@ -84,30 +44,6 @@ def published(product: Product, devices: dict[str, Device]) -> None:
     """Both included models are published."""
     for workload in ("digits", "eldercare"):
         assert workload in product.manage("publish_model", workload, "--site", "north")
-
-
-def key_of(product: Product, device: Device) -> int:
-    return product.node_of(device)[0]
-
-
-def runs(product: Product, device: Device, model: str) -> dict[str, bool]:
-    """Return component → whether its live tensors are the published ones, as the device's last report says."""
-    return dict(product.rows(RUNNING, key_of(product, device), model))
-
-
-def settled(product: Product, device: Device) -> bool:
-    """Say whether a device serves the newest generation that was issued for it, or took it and has nothing to serve."""
-    [(desired, accepted, served, state)] = product.rows(DESIRED_AND_SERVED, key_of(product, device))
-    return desired == accepted and (state == "idle" or (desired == served and state == "active"))
-
-
-def push(product: Product, mapping: str, *options: str) -> str:
-    return product.manage("push_plan", mapping, "--reason", "the test asks for it", *options)
-
-
-def events(product: Product, verb: str, device: Device) -> int:
-    uid = product.node_of(device)[1]
-    return product.rows("SELECT count(*) FROM trust_event WHERE verb = %s AND target_id = %s::uuid", verb, uid)[0][0]
 
 
 def worker_of(device: Device) -> int:
@@ -260,20 +196,6 @@ def test_a_download_goes_on_where_kill_9_has_stopped_it(product: Product, device
         assert line.carried < size - had + (2 << 20), "what was there is not fetched again"
     assert runs(product, device, "heavy") == {"load": True}
     assert weights == running_hash(product, device, "heavy")
-
-
-def size_of(path: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_size
-    return 0
-
-
-def redirect(device: Device, gateway_url: str) -> None:
-    """Let the device's way to the gateway lead elsewhere."""
-    file = device.home / "enrolment.json"
-    enrolment = json.loads(file.read_text())
-    enrolment["gateway_url"] = gateway_url
-    file.write_text(json.dumps(enrolment))
 
 
 def running_hash(product: Product, device: Device, model: str) -> str:

@@ -43,6 +43,17 @@ class EnrolmentParser(BaseParser):
         return read_limited(stream, MAX_REQUEST_BYTES)
 
 
+class BytesParser(BaseParser):
+    """Hands raw bytes on, of at most `DATA_UPLOAD_MAX_MEMORY_SIZE`."""
+
+    media_type = "application/octet-stream"
+
+    def parse(  # type: ignore[override]  # as above
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return read_limited(stream, settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
+
+
 def read_limited(stream: IO[Any], limit: int) -> bytes:
     """Return the whole of `stream`; raise BodyTooLarge, and stop reading, past `limit` bytes."""
     body: bytes = stream.read(limit + 1)

@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     413: "The body is too large.",
     415: "The body must be JSON.",
     429: "Too many requests from one address.",
+    507: "There is not enough room on the server's disk.",
 }
 READ = (401, 406)
 WRITE = (400, 401, 403, 406, 413, 415)

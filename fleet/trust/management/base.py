@@ -1,6 +1,8 @@
 """What Muster's commands share."""
 
 import json
+import logging
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,6 +19,15 @@ OPERATOR_AT_THE_SERVER = Actor.system("manage.py")
 
 class MusterCommand(BaseCommand):
     """Turns a refusal into one line and a non-zero exit; prints results for people or, with --json, for programs."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as typed: standard output carries the answer alone, and only what is wrong is logged beside it."""
+        root = logging.getLogger()
+        root.setLevel(max(root.level, logging.WARNING))
+        for handler in root.handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(sys.stderr)
+        super().run_from_argv(argv)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:

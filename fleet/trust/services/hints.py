@@ -4,6 +4,7 @@ A hint says only where to look: readers poll as well, so a lost one costs second
 and a Redis that is away costs nothing but a line in the log.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 
 import redis
@@ -21,9 +22,18 @@ def publish_after_commit(channel: str, message: str) -> None:
     transaction.on_commit(partial(_publish, channel, message))
 
 
-def _publish(channel: str, message: str) -> None:
+def publish_all_after_commit(channel: str, messages: Sequence[str]) -> None:
+    """Publish many messages in one exchange once the current transaction has committed."""
+    if messages:
+        transaction.on_commit(partial(_publish, channel, *messages))
+
+
+def _publish(channel: str, *messages: str) -> None:
     try:
-        _client(settings.MUSTER_REDIS_URL).publish(channel, message)
+        with _client(settings.MUSTER_REDIS_URL).pipeline(transaction=False) as exchange:
+            for message in messages:
+                exchange.publish(channel, message)
+            exchange.execute()
     except redis.RedisError as error:
         log.warning("hint.lost", channel=channel, error=str(error))
 
