@@ -26,6 +26,9 @@ SOCKET_WELCOME = "muster/socket/welcome/1"
 NODE_TARGET = "muster/target/1"
 NODE_REPORT = "muster/report/1"
 ARTIFACT_REQUEST = "muster/artifact/request/1"
+NODE_WORK = "muster/work/1"
+TRAINING_UPDATE = "muster/training/update/1"
+UPDATE_REQUEST = "muster/update/request/1"
 
 
 class SignatureError(ValueError):

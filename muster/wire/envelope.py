@@ -38,6 +38,8 @@ TYPES: dict[str, type[messages.Message]] = {
     "pong": messages.Pong,
     "target": messages.Target,
     "report": messages.Report,
+    "work": messages.Work,
+    "progress": messages.Progress,
     "bye": messages.Bye,
 }
 NAMES = {message: name for name, message in TYPES.items()}

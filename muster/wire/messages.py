@@ -9,6 +9,8 @@
     gateway → device   Pong
     gateway → device   Target      what the node shall run, signed              (since 1.1)
     device → gateway   Report      what it holds and what it runs, signed        (since 1.1)
+    gateway → device   Work        what the node shall train, signed             (since 1.1)
+    device → gateway   Progress    how far it has come with each task            (since 1.1)
     gateway → device   Bye         why the socket is about to close
 
 Times are int64 microseconds UTC on the server's clock unless a field says otherwise.
@@ -22,6 +24,7 @@ import msgspec
 from msgspec import Meta
 
 from muster.canon.signatures import Signature
+from muster.wire import work
 from muster.wire.targets import MAX_DOCUMENT_BYTES, MAX_SHARDS, Generation, Reason, ReportState, Sha256, ShardState
 
 MAX_FRAME_SAMPLES = 600
@@ -258,6 +261,31 @@ class Report(Message, kw_only=True):
         """Return the bytes under the device's signature: every other field, in the order of the struct."""
         fields = [getattr(self, name) for name in self.__struct_fields__ if name != "signature"]
         return msgspec.msgpack.encode(fields)
+
+
+class Work(Message):
+    """What the node shall train: the canonical JSON of a `NodeWork`, signed by the server for NODE_WORK."""
+
+    document: Annotated[bytes, Meta(max_length=work.MAX_DOCUMENT_BYTES)]
+    signature: Signature
+
+
+class TaskProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a node has come with one task; `done` of `total` are steps while training and bytes otherwise."""
+
+    task: Uuid
+    state: work.WorkState
+    reason: work.WorkReason
+    detail: Annotated[str, Meta(max_length=300)]
+    done: Count
+    total: Count
+
+
+class Progress(Message):
+    """Every task of the newest work, whole each time; sent at each change and at most twice a second."""
+
+    counter: Count  # of the work
+    tasks: Annotated[list[TaskProgress], Meta(max_length=work.MAX_TASKS)]
 
 
 class Bye(Message, omit_defaults=True):

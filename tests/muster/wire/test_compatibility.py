@@ -49,6 +49,10 @@ def extend_running_shard(document: dict[str, Any]) -> None:
     document["body"]["running"][0]["news"] = 1
 
 
+def extend_task(document: dict[str, Any]) -> None:
+    document["body"]["tasks"][0]["news"] = 1
+
+
 EXTENSIONS = [
     *((name, extend_body) for name in MESSAGES),
     ("ping", extend_envelope),
@@ -59,6 +63,8 @@ EXTENSIONS = [
     ("target", extend_signature),
     ("report", extend_held_shard),
     ("report", extend_running_shard),
+    ("work", extend_signature),
+    ("progress", extend_task),
 ]
 
 

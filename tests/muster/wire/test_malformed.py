@@ -12,6 +12,8 @@ from muster.wire import envelope
 from muster.wire.errors import MalformedMessage, WireError
 from muster.wire.messages import MAX_FRAME_INFERENCES, MAX_FRAME_SAMPLES, MAX_STREAMS
 from muster.wire.targets import MAX_DOCUMENT_BYTES, MAX_SHARDS
+from muster.wire.work import MAX_DOCUMENT_BYTES as MAX_WORK_BYTES
+from muster.wire.work import MAX_TASKS
 from tests.muster.documents import AT, BOOT, ENVELOPE, MESSAGES
 
 
@@ -193,6 +195,43 @@ def test_a_target_holds_no_more_than_the_longest_document() -> None:
     decode_body("target", target | {"document": bytes(MAX_DOCUMENT_BYTES)})
     with pytest.raises(MalformedMessage):
         decode_body("target", target | {"document": bytes(MAX_DOCUMENT_BYTES + 1)})
+
+
+def test_work_holds_no_more_than_the_longest_document() -> None:
+    work = msgspec.to_builtins(MESSAGES["work"], builtin_types=(bytes,))
+    decode_body("work", work | {"document": bytes(MAX_WORK_BYTES)})
+    for bad in ({"document": bytes(MAX_WORK_BYTES + 1)}, {"document": "text"}, {"document": None}, {"signature": None}):
+        with pytest.raises(MalformedMessage):
+            decode_body("work", work | bad)
+
+
+DONE = {"task": BOOT, "state": "training", "reason": "", "detail": "", "done": 1, "total": 2}
+BAD_PROGRESS = [
+    {"counter": -1},
+    {"counter": 2**63},
+    {"counter": "1"},
+    {"tasks": None},
+    {"tasks": [DONE] * (MAX_TASKS + 1)},
+    {"tasks": [DONE | {"task": "x"}]},
+    {"tasks": [DONE | {"task": BOOT.upper()}]},
+    {"tasks": [DONE | {"task": BOOT + "\n"}]},
+    {"tasks": [DONE | {"state": "splendid"}]},
+    {"tasks": [DONE | {"state": ""}]},
+    {"tasks": [DONE | {"reason": "because"}]},
+    {"tasks": [DONE | {"detail": "x" * 301}]},
+    {"tasks": [DONE | {"done": -1}]},
+    {"tasks": [DONE | {"total": 2**63}]},
+    {"tasks": [DONE | {"done": 0.5}]},
+    {"tasks": [{key: DONE[key] for key in DONE if key != "total"}]},
+]
+
+
+@pytest.mark.parametrize("bad", BAD_PROGRESS)
+def test_progress_out_of_bounds_is_malformed(bad: dict[str, Any]) -> None:
+    progress = {"counter": 1, "tasks": [DONE] * MAX_TASKS}
+    decode_body("progress", progress)
+    with pytest.raises(MalformedMessage):
+        decode_body("progress", progress | bad)
 
 
 def test_a_hello_names_no_more_boots_than_a_device_keeps() -> None:

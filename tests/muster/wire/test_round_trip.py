@@ -9,13 +9,17 @@ from muster.wire.messages import (
     Frame,
     HeldShard,
     Inference,
+    Progress,
     Report,
     RunningShard,
     Sample,
     StreamState,
     Target,
+    TaskProgress,
+    Work,
 )
 from muster.wire.targets import Reason, ReportState, ShardState
+from muster.wire.work import MAX_TASKS, WorkReason, WorkState
 
 INT64 = st.integers(0, 2**63 - 1)
 TIMES = st.integers(0, 253_402_300_799_999_999)
@@ -53,6 +57,23 @@ FRAMES = st.builds(
 )
 SIGNATURES = st.builds(Signature, st.text(max_size=9), st.text(max_size=9), st.binary(max_size=70))
 TARGETS = st.builds(Target, st.binary(max_size=99), SIGNATURES)
+WORK = st.builds(Work, st.binary(max_size=99), SIGNATURES)
+PROGRESS = st.builds(
+    Progress,
+    counter=INT64,
+    tasks=st.lists(
+        st.builds(
+            TaskProgress,
+            task=st.uuids().map(str),
+            state=st.sampled_from(WorkState),
+            reason=st.sampled_from(WorkReason),
+            detail=st.text(max_size=300),
+            done=INT64,
+            total=INT64,
+        ),
+        max_size=MAX_TASKS,
+    ),
+)
 GENERATIONS = st.none() | st.tuples(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))
 SHA256 = st.binary(min_size=32, max_size=32).map(bytes.hex)
 REPORTS = st.builds(
@@ -90,6 +111,11 @@ def test_a_memoryview_is_read_like_bytes(stream: StreamState, at: int) -> None:
 
 @given(TARGETS | REPORTS, INT64, TIMES)
 def test_targets_and_reports(message: Target | Report, id: int, at: int) -> None:
+    assert envelope.decode(envelope.encode(message, id=id, at=at))[1] == message
+
+
+@given(WORK | PROGRESS, INT64, TIMES)
+def test_work_and_progress(message: Work | Progress, id: int, at: int) -> None:
     assert envelope.decode(envelope.encode(message, id=id, at=at))[1] == message
 
 
