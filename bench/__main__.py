@@ -2,7 +2,7 @@
 
 import runpy
 
-BENCHMARKS = ("gateway", "pages", "registry", "workloads")
+BENCHMARKS = ("gateway", "pages", "registry", "workloads", "learning")
 
 for name in BENCHMARKS:
     runpy.run_module(f"bench.{name}", run_name="__main__")

@@ -7,6 +7,7 @@ accepts too, and it writes nothing that is refused here, within the limits below
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -129,11 +130,46 @@ def write(path: Path, tensors: Mapping[str, np.ndarray[Any, Any] | torch.Tensor]
         BadName: a name that would be refused when read.
         ValueError: elements of a type that is not kept.
     """
-    laid = sorted((_laid(name, tensor) for name, tensor in tensors.items()), key=_position)
+    laid = {name: _laid(name, tensor) for name, tensor in tensors.items()}
+    header, entries = layout({name: (tensor.dtype, tensor.shape) for name, tensor in laid.items()})
+    with appearing(path) as file:
+        file.write(header)
+        for name in entries:
+            file.write(laid[name].data)
+
+
+def layout(described: Mapping[str, tuple[str, tuple[int, ...]]]) -> tuple[bytes, dict[str, Entry]]:
+    """Return the first bytes of the file that `write` makes of such tensors, and where each lies, one behind the other.
+
+    Args:
+        described: name → dtype and shape.
+
+    Raises:
+        BadName: a name that would be refused when read.
+    """
+    for name in described:
+        _check_writable(name)
+    sizes = {name: prod(shape) * ELEMENTS[dtype].size_bytes for name, (dtype, shape) in described.items()}
+    placed, document, end = {}, {}, 0
+    for name in sorted(described, key=lambda name: _position(name, described[name][0], sizes[name])):
+        dtype, shape = described[name]
+        start, end = end, end + sizes[name]
+        placed[name] = (start, end)
+        document[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-(LENGTH_BYTES + len(text)) % ALIGNMENT_BYTES)
+    header = len(text).to_bytes(LENGTH_BYTES, "little") + text
+    begin = len(header)
+    return header, {name: Entry(*described[name], begin + start, begin + end) for name, (start, end) in placed.items()}
+
+
+@contextlib.contextmanager
+def appearing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write that appears under its name whole, at the end, or not at all; nothing is flushed to disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            _write(file, laid)
+            yield file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -272,9 +308,6 @@ def _laid(name: str, tensor: Any) -> Weights:
     """Return a numpy or torch tensor as little-endian bytes, copied only where it does not lie so."""
     import numpy as np
 
-    _check_name(name)
-    if name == METADATA:
-        raise errors.BadName(f"{METADATA} is no name for a tensor", name)
     shape = tuple(tensor.shape)
     if isinstance(tensor, np.ndarray):
         dtype = of_numpy(tensor.dtype)
@@ -287,18 +320,12 @@ def _laid(name: str, tensor: Any) -> Weights:
     return Weights(name, dtype, shape, laid.view(np.uint8))
 
 
-def _position(tensor: Weights) -> tuple[bool, int, bytes]:
+def _check_writable(name: str) -> None:
+    _check_name(name)
+    if name == METADATA:
+        raise errors.BadName(f"{METADATA} is no name for a tensor", name)
+
+
+def _position(name: str, dtype: str, size_bytes: int) -> tuple[bool, int, bytes]:
     """Return where a tensor lies: aligned ones, then by falling element size, then by name."""
-    return tensor.data.nbytes % ALIGNMENT_BYTES != 0, -ELEMENTS[tensor.dtype].size_bytes, tensor.name.encode()
-
-
-def _write(file: BinaryIO, laid: list[Weights]) -> None:
-    entries, end = {}, 0
-    for tensor in laid:
-        start, end = end, end + tensor.data.nbytes
-        entries[tensor.name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [start, end]}
-    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-(LENGTH_BYTES + len(text)) % ALIGNMENT_BYTES)
-    file.write(len(text).to_bytes(LENGTH_BYTES, "little") + text)
-    for tensor in laid:
-        file.write(tensor.data)
+    return size_bytes % ALIGNMENT_BYTES != 0, -ELEMENTS[dtype].size_bytes, name.encode()

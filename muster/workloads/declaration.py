@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from muster.wire.work import Partition
+
 TIERS = ("terminal", "edge", "cloud")  # in the direction in which requests travel
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -124,12 +126,15 @@ class Source:
         folder: the device's own files, None for the workload's included data.
         held_out: the part that no node ever trains on, for evaluation.
         limit: at most so many samples, None for all there are.
+        partition: in place of a node's usual part of the included data, this member's part of a Dirichlet split;
+            `muster.training.partition.part` makes it of all the data that nodes may train on.
     """
 
     seed: int
     folder: Path | None = None
     held_out: bool = False
     limit: int | None = None
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,12 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, chosen: slice | np.ndarray[Any, Any]) -> Dataset:
+        """Return the samples of a slice or at some indices."""
+        inputs = {name: values[chosen] for name, values in self.inputs.items()}
+        present = {modality: there[chosen] for modality, there in self.present.items()}
+        return Dataset(inputs, self.labels[chosen], present, self.synthetic)
 
 
 @dataclass(frozen=True)

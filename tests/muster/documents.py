@@ -14,14 +14,29 @@ from muster.wire.messages import (
     Message,
     Ping,
     Pong,
+    Progress,
     Report,
     RunningShard,
     Sample,
     StreamState,
     Target,
+    TaskProgress,
     Welcome,
+    Work,
 )
 from muster.wire.targets import FORMAT, NodeTarget, PlacedModel, Probe, Reason, ReportState, Shard, ShardState
+from muster.wire.work import (
+    BaseShard,
+    JobKind,
+    LocalTraining,
+    NodeWork,
+    Partition,
+    Statement,
+    TrainingTask,
+    UpdateKind,
+    WorkReason,
+    WorkState,
+)
 
 NODE = "01890a5d-ac96-774b-bcce-b302099a8057"
 BOOT = "01890a5d-ac96-774b-bcce-b302099a8058"
@@ -72,6 +87,50 @@ REPORT = Report(
     signature=SIGNATURE,
 )
 
+TASK = TrainingTask(
+    task="01890a5d-ac96-774b-bcce-b302099a8061",
+    round="01890a5d-ac96-774b-bcce-b302099a8062",
+    round_number=4,
+    job="01890a5d-ac96-774b-bcce-b302099a8063",
+    kind=JobKind.HORIZONTAL,
+    phase="train",
+    strategy="fedavg",
+    model="digits",
+    version_id=OLD_BOOT,
+    workload="digits",
+    workload_version=1,
+    manifest_sha256="1" * 64,
+    shards=[
+        BaseShard("head", "fp32", "c" * 64, "d" * 64, 2_048),
+        BaseShard("vision", "fp32", "a" * 64, "b" * 64, 40_960),
+    ],
+    trained=["head", "vision"],
+    local=LocalTraining(epochs=2, batch_size=32, learning_rate_millionths=50_000, momentum_millionths=900_000, seed=7),
+    partition=Partition(alpha_millionths=300_000, members=7, index=3, seed=11),
+    deadline_us=AT + 600_000_000,
+)
+WORK = NodeWork(format=1, node=NODE, counter=42, issued_at_us=AT, tasks=[TASK])
+STATEMENT = Statement(
+    node=NODE,
+    task=TASK.task,
+    attempt=1,
+    kind=UpdateKind.PLAIN,
+    sha256="e" * 64,
+    size_bytes=43_008,
+    samples={"head": 240, "vision": 240},
+    loss_before_millionths=2_302_585,
+    loss_after_millionths=None,
+    trained_ms=1_250,
+)
+
+PROGRESS = Progress(
+    counter=42,
+    tasks=[
+        TaskProgress(TASK.task, WorkState.TRAINING, WorkReason.NONE, "", 12, 80),
+        TaskProgress(OLD_BOOT, WorkState.FAILED, WorkReason.NO_DATA, "the folder is empty", 0, 0),
+    ],
+)
+
 MESSAGES: dict[str, Message] = {
     "challenge": Challenge(NONCE, [0, 1], AT),
     "hello": Hello(NODE, BOOT, NONCE, [0, 1], "0.1.0", STREAMS, SIGNATURE),
@@ -82,6 +141,8 @@ MESSAGES: dict[str, Message] = {
     "pong": Pong(123_456_789, AT),
     "target": Target(DOCUMENT, SIGNATURE),
     "report": REPORT,
+    "work": Work(WORK.document(), SIGNATURE),
+    "progress": PROGRESS,
     "bye": Bye(4403, "this node waits for approval"),
 }
 

@@ -18,7 +18,7 @@ BRIGHTEST = 16.0  # scikit-learn gives counts from 0 to 16
 
 
 def read(source: Source) -> Dataset:
-    """Return the held-out part, a node's subset of the training part, or the samples of a folder."""
+    """Return the held-out part, a node's subset or a member's part of the training part, or the samples of a folder."""
     if source.folder is not None:
         from muster.workloads import digits, folders
 
@@ -26,6 +26,10 @@ def read(source: Source) -> Dataset:
     if source.held_out:
         return _dataset(_split()[1], source.limit)
     training = _split()[0]
+    if source.partition is not None:
+        from muster.training import partition
+
+        return partition.part(training_part(), source.partition).take(slice(source.limit))
     return _dataset(_shuffled(training, source.seed)[: round(len(training) * NODE_SHARE)], source.limit)
 
 

@@ -6,6 +6,7 @@ sample are drawn independently of each other, given what happens and who lives t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from muster.workloads.declaration import Dataset, Source
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
 HOME_SAMPLES = 600
 HOME_RESIDENTS = 2
+POOL_HOMES = 7  # whose samples are one pool where members get parts of it
 HELD_OUT_SAMPLES = 1200
 HELD_OUT_RESIDENTS = 40  # nobody of whom lives in a home that a node trains on
 
-TRAINING, HELD_OUT = 0, 1  # first word of the seeds, so that no node's seed can yield the held-out part
+# First word of the seeds, so that no node's seed can yield the held-out part.
+TRAINING, HELD_OUT, POOL = 0, 1, 2
 HELD_OUT_SEED = 64
 
 # How often a sample lacks a modality: the wearable lies on the table, nobody is in view, no note was written.
@@ -32,14 +35,24 @@ INPUTS = {raw.modality: raw.tensor.name for raw in WORKLOAD.inputs}
 
 
 def read(source: Source) -> Dataset:
-    """Return the held-out part, the samples of one home, or those of a folder."""
+    """Return the held-out part, the samples of one home, a member's part of a pool, or the samples of a folder."""
     if source.folder is not None:
         from muster.workloads import folders
 
         return folders.read(WORKLOAD, source, encoders={"note": notes.encode})
     if source.held_out:
-        return _cut(generate([HELD_OUT, HELD_OUT_SEED], HELD_OUT_SAMPLES, HELD_OUT_RESIDENTS, 0.0), source.limit)
-    return _cut(generate([TRAINING, source.seed], HOME_SAMPLES, HOME_RESIDENTS, LABEL_NOISE), source.limit)
+        return generate([HELD_OUT, HELD_OUT_SEED], HELD_OUT_SAMPLES, HELD_OUT_RESIDENTS, 0.0).take(slice(source.limit))
+    if source.partition is not None:
+        from muster.training import partition
+
+        return partition.part(_pool(source.partition.seed), source.partition).take(slice(source.limit))
+    return generate([TRAINING, source.seed], HOME_SAMPLES, HOME_RESIDENTS, LABEL_NOISE).take(slice(source.limit))
+
+
+@lru_cache(maxsize=1)  # members that are simulated in one process ask for it one after another
+def _pool(seed: int) -> Dataset:
+    """Return what members of a partition share among them."""
+    return generate([POOL, seed], POOL_HOMES * HOME_SAMPLES, POOL_HOMES * HOME_RESIDENTS, LABEL_NOISE)
 
 
 def generate(seed: list[int], samples: int, residents: int, label_noise: float) -> Dataset:
@@ -78,9 +91,3 @@ def _mislabelled(rng: np.random.Generator, truth: np.ndarray[Any, Any], share: f
 
     wrong = (truth + rng.integers(1, len(CLASSES), size=len(truth))) % len(CLASSES)
     return np.where(rng.random(len(truth)) < share, wrong, truth)
-
-
-def _cut(dataset: Dataset, limit: int | None) -> Dataset:
-    inputs = {name: values[:limit] for name, values in dataset.inputs.items()}
-    present = {modality: there[:limit] for modality, there in dataset.present.items()}
-    return Dataset(inputs, dataset.labels[:limit], present, dataset.synthetic)

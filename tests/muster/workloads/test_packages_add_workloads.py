@@ -27,9 +27,11 @@ expected = modules.expected(workload, "climate", "full")
 states = {(c.name, "full"): modules.initial(workload, c.name, "full", seed=7) for c in workload.components}
 climate.load_state_dict(states["climate", "full"], assign=True)
 data = workload.data(Source(seed=3, limit=5))
+from muster.wire.work import Partition
+parts = [len(workload.data(Source(seed=3, partition=Partition(300_000, 3, index, 1)))) for index in range(3)]
 features = climate(day=torch.from_numpy(data.inputs["day"]))["climate_features"]
 print(json.dumps({
-    "names": names, "problems": problems, "light": light, "samples": len(data),
+    "names": names, "problems": problems, "light": light, "samples": len(data), "parts": sum(parts),
     "expected": {name: list(shape) for name, (dtype, shape) in expected.items()}, "features": list(features.shape),
 }))
 """
@@ -58,6 +60,7 @@ def test_the_example_is_found_and_its_shards_build(installed: Path) -> None:
 
     assert answer["names"] == ["digits", "eldercare", "greenhouse"]
     assert answer["problems"] == {}
+    assert answer["parts"] == 400  # members of a partition share one pool
     assert answer["light"] == []
     assert answer["expected"] == {"day.weight": [16, 72], "day.bias": [16]}
     assert (answer["samples"], answer["features"]) == (5, [5, 16])

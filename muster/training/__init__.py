@@ -1,0 +1,1 @@
+"""Local training: what one member does on its own data."""
