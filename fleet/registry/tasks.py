@@ -6,7 +6,7 @@ import structlog
 from celery import shared_task
 
 from fleet.registry.models import ModelVersion
-from fleet.registry.services import blobs, uploads, versions
+from fleet.registry.services import blobs, submissions, uploads, versions
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,12 @@ def reconcile_versions() -> None:
 def reconcile_uploads() -> None:
     """Complete what a crash left whole, drop what has expired."""
     uploads.reconcile()
+
+
+@shared_task
+def reconcile_submissions() -> None:
+    """Complete what a crash left whole, drop what belongs to withdrawn tasks."""
+    submissions.reconcile()
 
 
 @shared_task

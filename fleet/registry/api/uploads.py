@@ -16,6 +16,7 @@ from fleet.registry.api.tenants import TenantIn, tenant
 from fleet.registry.models import Upload
 from fleet.registry.selectors import uploads as selectors
 from fleet.registry.services import uploads as services
+from fleet.registry.services.parts import WrongOffset
 from fleet.trust.access import Verb, require
 from fleet.trust.api.parsers import BytesParser
 from fleet.trust.api.requests import actor, person
@@ -103,7 +104,7 @@ class UploadViewSet(mixins.RetrieveModelMixin, GenericViewSet[Upload]):
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
-        if isinstance(exc, services.WrongOffset):
+        if isinstance(exc, WrongOffset):
             response[OFFSET] = str(exc.offset)
         return response
 

@@ -7,6 +7,7 @@ from fleet.registry.models.report import NodeReport, RunningShard
 from fleet.registry.models.target import NodeTarget
 from fleet.registry.models.upload import Upload
 from fleet.registry.models.version import ModelVersion
+from fleet.registry.models.work import NodeWork, Submission, WorkProgress
 
 __all__ = [
     "Artifact",
@@ -16,7 +17,10 @@ __all__ = [
     "Node",
     "NodeReport",
     "NodeTarget",
+    "NodeWork",
     "Presence",
     "RunningShard",
+    "Submission",
     "Upload",
+    "WorkProgress",
 ]

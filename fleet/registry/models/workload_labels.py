@@ -22,6 +22,8 @@ MODALITIES = {
     "motion": pgettext_lazy("modality", "Motion"),
     "fusion": pgettext_lazy("modality", "Fusion"),
 }
+METRICS = {"accuracy": pgettext_lazy("metric", "Accuracy"), "macro_f1": pgettext_lazy("metric", "Macro F1")}
+ALL_EVIDENCE = "all"  # the key of what was measured with every modality
 
 
 def translated(text: str) -> str:
@@ -32,3 +34,13 @@ def translated(text: str) -> str:
 def modality(name: str) -> str:
     """Return the word for a modality."""
     return str(MODALITIES.get(name, name))
+
+
+def metric(name: str) -> str:
+    """Return the word for a measured value."""
+    return str(METRICS.get(name, name))
+
+
+def evidence(kind: str) -> str:
+    """Return the word for what a model was asked with: everything, or one modality alone."""
+    return gettext("All evidence") if kind == ALL_EVIDENCE else modality(kind)

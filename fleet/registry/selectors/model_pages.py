@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Prefetch, QuerySet
 
 from fleet.registry.models import Artifact, Component, ModelVersion
+from fleet.registry.models.workload_labels import ALL_EVIDENCE
 from fleet.registry.selectors import models as selector
 from fleet.trust.access import Person
 
@@ -33,6 +34,14 @@ class ModelRow:
     last: ModelVersion | None
     components: list[Component]
     size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What was measured of a version: for each kind of evidence, a value between 0 and 1 per name."""
+
+    names: list[str]
+    rows: list[tuple[str, list[float | None]]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,20 @@ def components(version: ModelVersion) -> list[Component]:
 def reference_bytes(found: Iterable[Component]) -> int:
     """Return what the reference variants of components with their artifacts weigh together."""
     return sum(artifact.size_bytes for part in found for artifact in part.artifacts.all() if artifact.is_reference)
+
+
+def metrics(version: ModelVersion) -> Metrics | None:
+    """Return what was measured of a version on held-out data; None where nothing was."""
+    kinds = {kind: values for kind, values in version.metrics.items() if isinstance(values, dict)}
+    names = list(dict.fromkeys(name for values in kinds.values() for name in values))
+    if not names:
+        return None
+    order = sorted(kinds, key=lambda kind: (kind != ALL_EVIDENCE, kind))
+    return Metrics(names, [(kind, [_share(kinds[kind].get(name)) for name in names]) for kind in order])
+
+
+def _share(millionths: int | None) -> float | None:
+    return None if millionths is None else millionths / 1_000_000
 
 
 def lineage(versions: QuerySet[ModelVersion]) -> list[Branch]:

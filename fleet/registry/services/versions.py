@@ -96,6 +96,46 @@ def create_version(
     return version
 
 
+def create_published(
+    *,
+    actor: Actor,
+    parent: ModelVersion,
+    source_sha256: str,
+    pieces: cutting.Pieces,
+    metrics: dict[str, Any],
+    note: str = "",
+) -> ModelVersion:
+    """Make and publish a trained version in the caller's transaction, out of shards that were cut before it.
+
+    Args:
+        parent: the published version that training began with.
+        source_sha256: the blob of the whole trained model.
+        pieces: what `cutting.cut` made of it.
+        metrics: measured on held-out data.
+    """
+    _check(parent.model, Origin.TRAINED, None, parent, note)
+    locked = Model.objects.select_for_update(no_key=True).get(pk=parent.model_id)  # whoever counts holds it
+    last = locked.versions.aggregate(last=Max("number"))["last"] or 0
+    version = ModelVersion.objects.create(
+        model=parent.model,
+        number=last + 1,
+        parent=parent,
+        origin=Origin.TRAINED,
+        state=VersionState.PUBLISHED,
+        source_sha256=source_sha256,
+        workload_version=pieces.workload.version,
+        manifest_sha256=pieces.manifest_sha256,
+        metrics=metrics,
+        note=note,
+        created_by=actor.person,
+        published_at=Now(),
+    )
+    _keep(version, pieces)
+    after = {"origin": Origin.TRAINED.value, "parent": parent.number, "manifest_sha256": pieces.manifest_sha256}
+    _record("version.published", actor, version, after=after | {"shards": len(pieces.pieces)})
+    return version
+
+
 def publish(version_id: uuid.UUID, *, actor: Actor = PUBLISHER, wait: bool = False) -> ModelVersion:
     """Check a version's weights, cut them, and publish or refuse it; return it as it is then.
 
@@ -207,6 +247,13 @@ def _publish(version: ModelVersion, actor: Actor, pieces: cutting.Pieces) -> Non
     )
     if not won:
         return
+    _keep(version, pieces)
+    after = {"manifest_sha256": pieces.manifest_sha256, "shards": len(pieces.pieces)}
+    _record("version.published", actor, version, before={"state": VersionState.CHECKING.value}, after=after)
+
+
+def _keep(version: ModelVersion, pieces: cutting.Pieces) -> None:
+    """Store the components and artifacts of a version."""
     components = Component.objects.bulk_create(
         Component(
             version=version,
@@ -221,8 +268,6 @@ def _publish(version: ModelVersion, actor: Actor, pieces: cutting.Pieces) -> Non
     Artifact.objects.bulk_create(
         Artifact(**vars(piece) | {"component": by_name[piece.component]}) for piece in pieces.pieces
     )
-    after = {"manifest_sha256": pieces.manifest_sha256, "shards": len(pieces.pieces)}
-    _record("version.published", actor, version, before={"state": VersionState.CHECKING.value}, after=after)
 
 
 @transaction.atomic
@@ -273,4 +318,12 @@ def _record(
     )
 
 
-__all__ = ["LARGEST_SEED", "UploadNotComplete", "create_model", "create_version", "publish", "reconcile"]
+__all__ = [
+    "LARGEST_SEED",
+    "UploadNotComplete",
+    "create_model",
+    "create_published",
+    "create_version",
+    "publish",
+    "reconcile",
+]

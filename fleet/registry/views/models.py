@@ -72,6 +72,7 @@ def version(request: HttpRequest, pk: uuid.UUID, number: int) -> HttpResponse:
         "parameters": sum(a.parameters for part in parts for a in part.artifacts.all() if a.is_reference),
         "page": Paginator(selector.runs_on(user, found), PAGE).get_page(request.GET.get("page")),
         "same": selector.same_weights(found),
+        "metrics": model_pages.metrics(found),
     }
     return render(request, VERSION_PANELS.get(wanted_panel(request) or "", "registry/version.html"), context)
 

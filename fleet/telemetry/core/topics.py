@@ -10,11 +10,12 @@ class Kind(StrEnum):
     NODE = "node"  # readings of one node, by the gateway that owns it
     SITE = "site"  # figures of a site's own nodes, by pulse
     ROLLOUT = "rollout"  # how far a push has come, by pulse
+    JOB = "job"  # how far a training job has come, by pulse
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Something a page can watch: a node by its public identifier, a site or a rollout by its own."""
+    """Something a page can watch: a node by its public identifier, a site, a rollout or a job by its own."""
 
     kind: Kind
     id: uuid.UUID
@@ -52,6 +53,10 @@ def site_topic(site_id: object) -> str:
 
 def rollout_topic(rollout_id: object) -> str:
     return f"{Kind.ROLLOUT}.{rollout_id}"
+
+
+def job_topic(job_id: object) -> str:
+    return f"{Kind.JOB}.{job_id}"
 
 
 def live_message(topic: str, seq: int, at: int, data: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,12 @@
-"""The gateway as a plain ASGI application: node sockets at /node, artifacts at /artifacts, health at /healthz."""
+"""The gateway as a plain ASGI application.
+
+    /node        node sockets
+    /artifacts   what nodes fetch
+    /updates     what nodes have learned
+    /healthz
+
+Everything else is unknown here.
+"""
 
 import asyncio
 import contextlib
@@ -16,21 +24,25 @@ from django.db import OperationalError, connection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from fleet.registry.services import blobs
+from fleet.registry.services.progress import progress
 from fleet.registry.services.reports import accept
 from fleet.telemetry.gateway import artifacts
 from fleet.telemetry.gateway.answers import Receive, Scope, Send, respond
 from fleet.telemetry.gateway.artifacts import Artifacts
 from fleet.telemetry.gateway.blob_reader import BlobReader
+from fleet.telemetry.gateway.gate import Gate
 from fleet.telemetry.gateway.hub import Hub
+from fleet.telemetry.gateway.newest import Newest
 from fleet.telemetry.gateway.publisher import Publisher
-from fleet.telemetry.gateway.reports import Reports
 from fleet.telemetry.gateway.session import Services, Session
 from fleet.telemetry.gateway.store import Connection
+from fleet.telemetry.gateway.updates import Updates
 from fleet.telemetry.gateway.writer import Writer
 from fleet.telemetry.services import database, partitions
 from fleet.telemetry.services.sender import LiveSender
 from fleet.trust.services import server_key
 from muster.clock import now_us
+from muster.wire.messages import Progress, Report
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +69,7 @@ class Gateway:
     def __init__(self) -> None:
         self._services: Services | None = None
         self._artifacts: Artifacts | None = None
+        self._updates: Updates | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +97,10 @@ class Gateway:
         services = self._services = _services(pool)
         reader = BlobReader(blobs.store())
         stack.callback(reader.close)
-        self._artifacts = Artifacts(pool, reader, now_us)
+        gate = Gate(pool, now_us)
+        self._artifacts = Artifacts(gate, reader)
+        self._updates = Updates(gate)
+        stack.callback(self._updates.close)
         await make_partitions()  # where the database is away the writer asks again
         for name, work in (
             ("writer", services.writer.run()),
@@ -94,6 +110,7 @@ class Gateway:
             ("hints", services.hub.listen()),
             ("follow", services.hub.follow()),
             ("reports", services.reports.run()),
+            ("progress", services.progress.run()),
         ):
             self._spawn(name, work)
         stack.push_async_callback(self._stop)
@@ -113,13 +130,15 @@ class Gateway:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._artifacts is not None and scope["path"].startswith(artifacts.PREFIX):
             await self._artifacts.serve(scope, receive, send)
+        elif self._updates is not None and Updates.owns(scope["path"]):
+            await self._updates.serve(scope, receive, send)
         elif self._services is not None and scope["path"] == HEALTH_PATH:
-            await respond(send, 200, self._health(self._services, self._artifacts))
+            await respond(send, 200, self._health(self._services, self._artifacts, self._updates))
         else:
             await respond(send, 404, {"code": "not_found"})
 
     @staticmethod
-    def _health(services: Services, transfers: Artifacts | None) -> dict[str, Any]:
+    def _health(services: Services, transfers: Artifacts | None, handovers: Updates | None) -> dict[str, Any]:
         return {
             "status": "ok",
             "sockets": len(services.hub),
@@ -129,8 +148,13 @@ class Gateway:
             "reports": services.reports.stored,
             "queued_reports": len(services.reports),
             "lost_reports": services.reports.lost,
+            "progress": services.progress.stored,
+            "queued_progress": len(services.progress),
+            "lost_progress": services.progress.lost,
             "transfers": 0 if transfers is None else len(transfers),
             "artifact_bytes": 0 if transfers is None else transfers.bytes_sent,
+            "handovers": 0 if handovers is None else len(handovers),
+            "update_bytes": 0 if handovers is None else handovers.bytes_received,
         }
 
 
@@ -160,11 +184,25 @@ def _services(pool: AsyncConnectionPool[Connection]) -> Services:
         writer=writer,
         hub=Hub(pool, settings.MUSTER_REDIS_URL),
         publisher=Publisher(LiveSender(get_channel_layer())),
-        reports=Reports(accept, connection.close),
+        reports=Newest("reports", _accept, _release),
+        progress=Newest("progress", _note, _release),
         key=server_key.load(),
         clock=now_us,
         sample_interval_ms=settings.MUSTER_SAMPLE_INTERVAL_MS,
     )
+
+
+def _accept(node: int, epoch: int, report: Report) -> None:
+    accept(node_key=node, epoch=epoch, report=report)
+
+
+def _note(node: int, epoch: int, message: Progress) -> None:
+    progress(node_key=node, message=message)
+
+
+def _release() -> None:
+    """Give back the connection of the thread that calls; `connection.close` itself would be bound to this one's."""
+    connection.close()
 
 
 def _end_with(task: asyncio.Task[None]) -> None:

@@ -1,97 +1,45 @@
-"""Artifacts over HTTP: `GET` and `HEAD /artifacts/<sha256>` for the nodes whose target names them.
+"""Artifacts over HTTP: `GET` and `HEAD /artifacts/<sha256>` for the nodes whose target or work names them.
 
-A device proves who it is by its identity key, in three headers: `Muster-Node`, `Muster-At`
-(microseconds UTC) and `Muster-Signature` (base64url) over `artifact_request_part`. It may ask
-for the rest of what it has begun by one `Range`. Whoever is refused learns nothing but the code.
+A device proves who it is as `gate` says, over `artifact_request_part`. It may ask for the rest of what
+it has begun by one `Range`.
 """
 
 import asyncio
 import contextlib
 import re
-import uuid
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
-from psycopg_pool import AsyncConnectionPool
 
-from fleet.registry.core.node_states import NodeState
 from fleet.telemetry.gateway import limits
-from fleet.telemetry.gateway.answers import Header, Receive, Scope, Send, respond
+from fleet.telemetry.gateway.answers import Receive, Scope, Send, respond
 from fleet.telemetry.gateway.blob_reader import Blob, BlobReader
 from fleet.telemetry.gateway.byte_range import Span, Unsatisfiable, wanted
-from fleet.telemetry.gateway.closing import DATABASE_AWAY
-from fleet.telemetry.gateway.store import Connection
-from muster.canon import signatures
-from muster.canon.signatures import ARTIFACT_REQUEST, ED25519, Signature, SignatureError
-from muster.clock import Clock
-from muster.wire.enrolment import b64decode
+from fleet.telemetry.gateway.gate import Gate
+from fleet.telemetry.gateway.refusals import Refusal, forbidden, unknown
+from fleet.telemetry.gateway.slots import Slots
+from muster.canon.signatures import ARTIFACT_REQUEST
 from muster.wire.targets import artifact_request_part
 
 log = structlog.get_logger(__name__)
 
 PREFIX = "/artifacts/"
 NAME = re.compile(r"[0-9a-f]{64}\Z")
-TIME = re.compile(r"[0-9]{1,18}\Z")  # what int64 holds for sure
-
-FIND = """
-SELECT n.key, n.state, n.public_key, n.fingerprint, %(sha256)s = ANY(t.artifacts)
-FROM registry_node AS n LEFT JOIN registry_nodetarget AS t ON t.node_id = n.key WHERE n.uid = %(node)s
-"""
-
-
-class Refusal(Exception):
-    """An answer without a body of bytes."""
-
-    def __init__(self, status: int, code: str, detail: str, *headers: Header) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.body = {"code": code, "detail": detail}
-        self.headers = headers
-
-
-def _unauthenticated() -> Refusal:
-    return Refusal(401, "unauthenticated", "The request is not signed by a node of this server.")
-
-
-def _forbidden() -> Refusal:
-    return Refusal(403, "forbidden", "This node may not fetch this artifact now.")
-
-
-def _unknown() -> Refusal:
-    return Refusal(404, "not_found", "There is no such artifact.")
-
-
-def _busy(code: str, detail: str) -> Refusal:
-    return Refusal(503, code, detail, (b"retry-after", str(limits.TRANSFER_RETRY_S).encode()))
-
-
-@dataclass(frozen=True)
-class Request:
-    """Who asks for what, as the headers say; not proved yet."""
-
-    node: uuid.UUID
-    sha256: str
-    at: int
-    signature: bytes
 
 
 class Artifacts:
     """Serves blobs to nodes, a bounded number at a time."""
 
-    def __init__(self, pool: AsyncConnectionPool[Connection], reader: BlobReader, clock: Clock) -> None:
+    def __init__(self, gate: Gate, reader: BlobReader) -> None:
         self.bytes_sent = 0
-        self._pool = pool
+        self._gate = gate
         self._reader = reader
-        self._clock = clock
-        self._transfers: Counter[int] = Counter()  # by node
-        self._asking = asyncio.Semaphore(limits.MAX_ADMISSIONS)
+        self._slots = Slots()
 
     def __len__(self) -> int:
         """Return how many transfers run."""
-        return self._transfers.total()
+        return len(self._slots)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -103,60 +51,17 @@ class Artifacts:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise Refusal(405, "method_not_allowed", "Artifacts are only read.", (b"allow", b"GET, HEAD"))
-        request = self._request(scope)
-        node = await self._admit(request)
-        with self._slot(node):
-            async with self._open(request.sha256) as blob:
-                await self._answer(scope, receive, send, request.sha256, blob)
-
-    def _request(self, scope: Scope) -> Request:
-        """Read path and headers; a name that no artifact can have is not looked for."""
         sha256 = scope["path"].removeprefix(PREFIX)
-        if not NAME.match(sha256):
+        if not NAME.match(sha256):  # a name that no artifact can have is not looked for
             raise _unknown()
-        at = _only(scope, b"muster-at")
-        try:
-            node = uuid.UUID(_only(scope, b"muster-node"))
-            signature = b64decode(_only(scope, b"muster-signature"))
-        except ValueError as error:
-            raise _unauthenticated() from error
-        if not TIME.match(at) or abs(self._clock() - int(at)) > limits.REQUEST_AGE_US:
-            raise _unauthenticated()
-        return Request(node, sha256, int(at), signature)
-
-    async def _admit(self, request: Request) -> int:
-        """Return the key of the node that signed the request and whose target names the artifact."""
-        try:
-            async with self._asking, self._pool.connection() as connection:
-                values = {"node": request.node, "sha256": request.sha256}
-                row = await (await connection.execute(FIND, values)).fetchone()
-        except DATABASE_AWAY as error:
-            raise _busy("unavailable", "The database is away; try again.") from error
-        if row is None:
-            raise _unauthenticated()
-        node, state, public_key, fingerprint, is_named = row
-        part = artifact_request_part(str(request.node), request.sha256, request.at)
-        signature = Signature(ED25519, fingerprint, request.signature)
-        try:
-            signatures.verify(bytes(public_key), ARTIFACT_REQUEST, part, signature)
-        except SignatureError as error:
-            raise _unauthenticated() from error
-        if state != NodeState.ACTIVE or not is_named:
-            raise _forbidden()
-        return int(node)
-
-    @contextlib.contextmanager
-    def _slot(self, node: int) -> Iterator[None]:
-        """Hold one of the transfers that may run at once, and of those of one node."""
-        if len(self) >= limits.MAX_TRANSFERS or self._transfers[node] >= limits.MAX_TRANSFERS_PER_NODE:
-            raise _busy("busy", "Too many transfers run at once; try again.")
-        self._transfers[node] += 1
-        try:
-            yield
-        finally:
-            self._transfers[node] -= 1
-            if not self._transfers[node]:
-                del self._transfers[node]
+        caller = await self._gate.admit(
+            scope, ARTIFACT_REQUEST, lambda node, at: artifact_request_part(node, sha256, at), artifact=sha256
+        )
+        if not caller.may_fetch:
+            raise forbidden()
+        with self._slots.hold(caller.node, most=limits.MAX_TRANSFERS, per_node=limits.MAX_TRANSFERS_PER_NODE):
+            async with self._open(sha256) as blob:
+                await self._answer(scope, receive, send, sha256, blob)
 
     @contextlib.asynccontextmanager
     async def _open(self, sha256: str) -> AsyncIterator[Blob]:
@@ -228,12 +133,8 @@ def _span(scope: Scope, etag: bytes, size: int) -> Span | None:
         raise Refusal(416, "range_not_satisfiable", "The artifact has no such range.", note) from error
 
 
-def _only(scope: Scope, name: bytes) -> str:
-    """Return the value of a header that must be there once."""
-    values = [value for known, value in scope["headers"] if known == name]
-    if len(values) != 1:
-        raise _unauthenticated()
-    return str(values[0].decode("latin-1"))
+def _unknown() -> Refusal:
+    return unknown("There is no such artifact.")
 
 
 async def _until_gone(receive: Callable[[], Awaitable[Any]]) -> None:

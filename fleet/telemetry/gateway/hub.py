@@ -1,7 +1,8 @@
-"""The live sockets of a gateway process: what ends them from outside, and what they shall run."""
+"""The live sockets of a gateway process: what ends them from outside, what they shall run and train."""
 
 import asyncio
 import time
+from collections.abc import Iterator
 from typing import Protocol
 
 import redis
@@ -16,17 +17,18 @@ from fleet.telemetry.gateway.closing import DATABASE_AWAY
 from fleet.telemetry.gateway.store import Connection
 from muster.canon.signatures import Signature
 from muster.wire import messages
-from muster.wire.messages import Target
+from muster.wire.messages import Target, Work
 from muster.wire.targets import Generation
 
 log = structlog.get_logger(__name__)
 
-HINTS = "muster:nodes"  # carries the uid of a node whose state or target has moved
+HINTS = "muster:nodes"  # carries the uid of a node whose state, target or work has moved
 
 STANDING = """
-SELECT n.key, n.state, COALESCE(p.epoch, 0), t.release_epoch, t.counter
+SELECT n.key, n.state, COALESCE(p.epoch, 0), t.release_epoch, t.counter, w.counter
 FROM registry_node AS n LEFT JOIN registry_presence AS p ON p.node_id = n.key
     LEFT JOIN registry_nodetarget AS t ON t.node_id = n.key
+    LEFT JOIN registry_nodework AS w ON w.node_id = n.key
 WHERE n.key = ANY(%s)
 """
 TARGETS = """
@@ -34,7 +36,12 @@ SELECT node_id, release_epoch, counter, document, signature_algorithm, signature
 FROM registry_nodetarget WHERE node_id = ANY(%s)
 """
 
-GONE = (NodeState.RETIRED.value, 0, None, None)  # what the standing of a node that is no more would be
+WORK = """
+SELECT node_id, counter, document, signature_algorithm, signature_key_id, signature_value
+FROM registry_nodework WHERE node_id = ANY(%s)
+"""
+
+GONE = (NodeState.RETIRED.value, 0, None, None, None)  # what the standing of a node that is no more would be
 
 
 class Socket(Protocol):
@@ -59,6 +66,10 @@ class Socket(Protocol):
     def wants(self, generation: Generation) -> bool: ...
 
     def aim(self, generation: Generation, target: Target) -> None: ...
+
+    def wants_work(self, counter: int) -> bool: ...
+
+    def ask(self, counter: int, work: Work) -> None: ...
 
 
 class Hub:
@@ -143,29 +154,39 @@ class Hub:
                 log.info("hub.hints_later", error=str(error).strip())  # the poll looks at every socket again
 
     async def check(self, nodes: list[int]) -> None:
-        """Close the sockets of those nodes that may not stay, and tell the others of a newer target."""
+        """Close the sockets of those nodes that may not stay, and tell the others of a newer target or newer work."""
         if not nodes:
             return
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(STANDING, [nodes])).fetchall()
         standing = {row[0]: row[1:] for row in rows}
-        behind = [node for node in nodes if self._stays(node, *standing.get(node, GONE))]
-        for start in range(0, len(behind), limits.TARGETS_AT_ONCE):
-            await self._aim(behind[start : start + limits.TARGETS_AT_ONCE])
+        behind_target, behind_work = [], []
+        for node in nodes:
+            state, epoch, release_epoch, target, work = standing.get(node, GONE)
+            socket = self._staying(node, state, epoch)
+            if socket is None:
+                continue
+            if release_epoch is not None and socket.wants((release_epoch, target)):
+                behind_target.append(node)
+            if work is not None and socket.wants_work(work):
+                behind_work.append(node)
+        for some in _batches(behind_target):
+            await self._aim(some)
+        for some in _batches(behind_work):
+            await self._ask(some)
 
-    def _stays(self, node: int, state: str, epoch: int, *generation: int | None) -> bool:
-        """Close a node's socket where its state or a newer connection demands it; True where its target is behind."""
+    def _staying(self, node: int, state: str, epoch: int) -> Socket | None:
+        """Return a node's socket; close it where its state or a newer connection demands it."""
         socket = self._sockets.get(node)
         if socket is None:
-            return False
+            return None
         if state != NodeState.ACTIVE:
             socket.close(messages.CLOSE_NOT_ACTIVE, f"the node is {state}")
         elif epoch > socket.epoch:
             socket.superseded()
         else:
-            release_epoch, counter = generation
-            return release_epoch is not None and counter is not None and socket.wants((release_epoch, counter))
-        return False
+            return socket
+        return None
 
     async def _aim(self, nodes: list[int]) -> None:
         """Give the nodes' sockets the newest targets."""
@@ -177,8 +198,23 @@ class Hub:
                 signature = Signature(algorithm, key_id, bytes(value))
                 socket.aim(generation, Target(bytes(document), signature))
 
+    async def _ask(self, nodes: list[int]) -> None:
+        """Give the nodes' sockets the newest work."""
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(WORK, [nodes])).fetchall()
+        for node, counter, document, algorithm, key_id, value in rows:
+            socket = self._sockets.get(node)
+            if socket is not None and socket.wants_work(counter):
+                signature = Signature(algorithm, key_id, bytes(value))
+                socket.ask(counter, Work(bytes(document), signature))
+
     def _note(self, data: bytes) -> None:
         key = self._keys.get(data.decode(errors="replace"))
         if key is not None:  # most nodes of a large fleet are at another gateway
             self._hinted.add(key)
             self._hint.set()
+
+
+def _batches(nodes: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(nodes), limits.DOCUMENTS_AT_ONCE):
+        yield nodes[start : start + limits.DOCUMENTS_AT_ONCE]

@@ -10,19 +10,26 @@ SWEEP_S = 1.0  # how often silent sockets are looked for
 SEND_TIMEOUT_S = 8.0  # a peer that takes nothing for this long is not reading
 POLL_S = 2.0  # safety net under the hints: states and epochs of connected nodes
 
-TARGETS_AT_ONCE = 64  # documents read together; at most half a MiB each
+DOCUMENTS_AT_ONCE = 64  # targets, or work, read together; at most half a MiB each
 
-MAX_PENDING_REPORTS = 20_000  # nodes whose newest report waits for the database
-REPORT_THREADS = 2  # reports are stored beside the frames, which come first
+MAX_PENDING_REPORTS = 20_000  # nodes whose newest report, or progress, waits for the database
+REPORT_THREADS = 2  # reports are stored beside the frames, which come first; progress by as many of its own
 
-REQUEST_AGE_US = 300_000_000  # how far the time in a signed request for an artifact may be off
+REQUEST_AGE_US = 300_000_000  # how far the time in a signed request over HTTP may be off
 MAX_ADMISSIONS = 2  # requests that ask the database at once, so that strangers take no connection from the writer
 MAX_TRANSFERS = 64  # artifacts on their way at once; a chunk each in memory
 MAX_TRANSFERS_PER_NODE = 4  # one device does not take all of them
 TRANSFER_CHUNK_BYTES = 256 << 10  # a fifth of a millisecond from memory, so that turns between transfers stay short
 TRANSFER_STALL_S = 30.0  # a peer that takes no chunk for this long loses its place; it resumes with a range
-TRANSFER_RETRY_S = 2  # after which who found no place should ask again
+RETRY_AFTER_S = 2  # after which who found no place should ask again
 BLOB_THREADS = 4  # reads at once: enough to keep a disk at work
+
+MAX_HANDOVERS = 64  # requests with updates at once; a piece each in memory
+MAX_HANDOVERS_PER_NODE = 2  # one that goes on, and the one that the device gave up and sends again
+UPDATE_THREADS = 4  # pieces written and synced at once; the last piece of a file hashes all of it
+MAX_STATEMENT_BYTES = 64 << 10  # a kilobyte, and a line for each component
+BODY_TIMEOUT_S = 30.0  # a mebibyte over a link of 300 kbit/s
+DISK_RETRY_S = 60  # a full disk is emptied by people
 
 MAX_REASON_BYTES = 120  # of a close reason; a control frame holds 123 behind its code (RFC 6455, 5.5)
 MAX_PONGS = 8  # unanswered pings in a socket's outbox before the peer counts as slow

@@ -1,4 +1,4 @@
-"""What one socket is still to be told: bounded, because only the newest acknowledgement and the newest target count."""
+"""What one socket is still to be told: bounded, because only the newest acknowledgement, target and work count."""
 
 import asyncio
 from collections import deque
@@ -7,17 +7,18 @@ from fleet.telemetry.gateway import limits
 from fleet.telemetry.gateway.closing import Closing
 from muster.clock import Clock
 from muster.wire import messages
-from muster.wire.messages import Ack, Message, Pong, Target
+from muster.wire.messages import Ack, Message, Pong, Target, Work
 
 
 class Outbox:
-    """A few pongs, acknowledgements by boot and one target, in the order in which they are sent."""
+    """A few pongs, acknowledgements by boot, one target and one piece of work, in the order in which they are sent."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._acks: dict[str, tuple[int, int]] = {}
         self._pings: deque[int] = deque()
         self._target: Target | None = None
+        self._work: Work | None = None
         self._some = asyncio.Event()
 
     def ack(self, boot: str, seq: int, refused: int) -> None:
@@ -38,14 +39,19 @@ class Outbox:
         self._target = target
         self._some.set()
 
+    def work(self, work: Work) -> None:
+        """Note the newest work; what was to be said before it no longer counts."""
+        self._work = work
+        self._some.set()
+
     async def take(self) -> list[Message]:
         """Wait for something to say and return all of it."""
         await self._some.wait()
         self._some.clear()
         pongs: list[Message] = [Pong(sent_at, self._clock()) for sent_at in self._pings]
         acks: list[Message] = [Ack(boot, seq, refused) for boot, (seq, refused) in self._acks.items()]
-        targets: list[Message] = [self._target] if self._target is not None else []
+        documents: list[Message] = [said for said in (self._target, self._work) if said is not None]
         self._pings.clear()
         self._acks.clear()
-        self._target = None
-        return pongs + acks + targets
+        self._target = self._work = None
+        return pongs + acks + documents

@@ -17,9 +17,10 @@ from fleet.telemetry.gateway.admission import Admission, OpenStream, admit
 from fleet.telemetry.gateway.answers import Receive, Send
 from fleet.telemetry.gateway.closing import DATABASE_AWAY, Closing, Disconnected
 from fleet.telemetry.gateway.hub import Hub
+from fleet.telemetry.gateway.newest import Newest
 from fleet.telemetry.gateway.outbox import Outbox
 from fleet.telemetry.gateway.publisher import Feed, Publisher
-from fleet.telemetry.gateway.reports import Refused, Reports, verify
+from fleet.telemetry.gateway.reports import Refused, verify
 from fleet.telemetry.gateway.store import Connection
 from fleet.telemetry.gateway.writer import Writer
 from muster.canon import signatures
@@ -34,11 +35,13 @@ from muster.wire.messages import (
     Inference,
     Message,
     Ping,
+    Progress,
     Report,
     Sample,
     StreamState,
     Target,
     Welcome,
+    Work,
 )
 from muster.wire.targets import Generation
 from muster.wire.versions import MINOR, OLDEST_MINOR, TARGETS_SINCE
@@ -57,7 +60,8 @@ class Services:
     writer: Writer
     hub: Hub
     publisher: Publisher
-    reports: Reports
+    reports: Newest[Report]
+    progress: Newest[Progress]
     key: Ed25519PrivateKey
     clock: Clock
     sample_interval_ms: int
@@ -84,6 +88,7 @@ class Session:
         self._admission: Admission | None = None
         self._feed: Feed | None = None
         self._aimed: Generation | None = None  # of the newest target that this socket was given
+        self._asked: int | None = None  # counter of the newest work that this socket was given
         self._reported = 0  # number of the last report
 
     @property
@@ -134,6 +139,14 @@ class Session:
         self._aimed = generation
         self._outbox.target(target)
 
+    def wants_work(self, counter: int) -> bool:
+        """Say whether work of this counter is news here; an older agent knows none."""
+        return self._minor >= TARGETS_SINCE and (self._asked is None or counter > self._asked)
+
+    def ask(self, counter: int, work: Work) -> None:
+        self._asked = counter
+        self._outbox.work(work)
+
     # The life of the socket.
 
     async def run(self) -> None:
@@ -166,14 +179,14 @@ class Session:
         self._services.hub.add(self)
         log.info("gateway.connected", node=admission.uid, epoch=admission.epoch, streams=len(admission.streams))
         await self._send(self._welcome(hello, admission))
-        await self._find_target()
+        await self._find_documents()
 
-    async def _find_target(self) -> None:
-        """Fetch what the node shall run; while the database is away the hub's poll stands in."""
+    async def _find_documents(self) -> None:
+        """Fetch what the node shall run and train; while the database is away the hub's poll stands in."""
         try:
             await self._services.hub.check([self.node])
         except DATABASE_AWAY as error:
-            log.info("gateway.target_later", node=self.uid, error=str(error).strip())
+            log.info("gateway.documents_later", node=self.uid, error=str(error).strip())
 
     async def _expect_connect(self) -> None:
         event = await self._receive()
@@ -222,6 +235,8 @@ class Session:
                 self._outbox.pong(message.sent_at)
             elif isinstance(message, Report) and self._minor >= TARGETS_SINCE:
                 self._report(message)
+            elif isinstance(message, Progress) and self._minor >= TARGETS_SINCE:
+                self._progress(message)
             else:
                 raise Closing(messages.CLOSE_MALFORMED, f"{type(message).__name__} is not expected here")
 
@@ -257,6 +272,11 @@ class Session:
         self._reported = report.number
         if not self._services.reports.put(own.node, own.epoch, report):
             raise Closing(messages.CLOSE_SLOW, "too many reports wait for the database, try again")
+
+    def _progress(self, progress: Progress) -> None:
+        """Pass on how far the node's tasks are; nothing is decided by it, so it needs no proof but the socket's."""
+        if not self._services.progress.put(self.node, self.epoch, progress):
+            raise Closing(messages.CLOSE_SLOW, "too much progress waits for the database, try again")
 
     def _check(self, frame: Frame) -> OpenStream:
         """Return the stream of a frame that fits the conversation; its fields the wire has bounded."""

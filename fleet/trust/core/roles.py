@@ -20,7 +20,7 @@ class Rank(IntEnum):
 class Verb(StrEnum):
     VIEW = "view"  # see an object and its figures
     OPERATE = "operate"  # enrol, approve, refuse, quarantine
-    RELEASE = "release"  # publish model versions, make and push plans
+    RELEASE = "release"  # publish model versions, make and push plans, train
     ADMINISTER = "administer"  # sites, grants, retirement
 
 

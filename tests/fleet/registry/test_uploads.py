@@ -14,8 +14,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fleet.registry.models import Upload
-from fleet.registry.services import blobs, uploads
-from fleet.registry.services.uploads import DiskFull, TooMuch, UploadRefused, WrongOffset
+from fleet.registry.services import blobs, parts, uploads
+from fleet.registry.services.parts import DiskFull, TooMuch, WrongHash, WrongOffset
 from fleet.trust.models import Event
 from fleet.trust.services.errors import InvalidInput
 from tests.conftest import TESTS
@@ -74,7 +74,7 @@ def test_more_than_was_announced_is_refused_and_not_written(begin, files):
 
 def test_bytes_with_another_hash_are_refused_for_good_and_told(begin):
     upload = begin(sha256="0" * 64)
-    with pytest.raises(UploadRefused):
+    with pytest.raises(WrongHash):
         uploads.append(upload, offset=0, data=DATA)
     upload.refresh_from_db()
     actual = hashlib.sha256(DATA).hexdigest()
@@ -206,7 +206,7 @@ def test_only_a_root_site_takes_uploads(site):
 
 def test_a_full_disk_is_said_before_anything_is_written(begin, files, monkeypatch):
     upload = begin()
-    monkeypatch.setattr(uploads, "RESERVE_BYTES", 1 << 62)
+    monkeypatch.setattr(parts, "RESERVE_BYTES", 1 << 62)
     with pytest.raises(DiskFull) as caught:
         uploads.append(upload, offset=0, data=DATA)
     assert (caught.value.status, caught.value.code) == (507, "disk_full")

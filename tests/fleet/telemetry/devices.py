@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import os
 import threading
@@ -21,13 +22,16 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from fleet.registry.models import Node
 from fleet.registry.models import NodeTarget as NodeTargetRow
+from fleet.registry.models import NodeWork as NodeWorkRow
 from fleet.trust.services import server_key
 from muster.canon import signatures
 from muster.clock import now_us
 from muster.wire import envelope
+from muster.wire.enrolment import b64encode
 from muster.wire.messages import Challenge, Frame, Hello, Inference, Message, Report, Sample, StreamState, Welcome
 from muster.wire.targets import NodeTarget, Reason, ReportState
 from muster.wire.versions import MINOR
+from muster.wire.work import JobKind, LocalTraining, NodeWork, Statement, TrainingTask, UpdateKind, update_request_part
 
 
 @dataclass
@@ -140,10 +144,90 @@ def issue(device: Device, counter: int = 1, *, artifacts: Sequence[str] = (), hi
     }
     NodeTargetRow.objects.update_or_create(node=device.node, defaults=values)
     if hint:
-        with redis.Redis.from_url(settings.MUSTER_REDIS_URL) as client:
-            client.publish("muster:nodes", str(device.node.uid))
+        _hint(device)
     connection.close()  # this may be a thread of its own
     return document
+
+
+def ask(device: Device, *tasks: str, counter: int = 1, artifacts: Sequence[str] = (), hint: bool = False) -> bytes:
+    """Give a node signed work of `tasks`, and return its document; with a hint as a service would."""
+    named = [training_task(task) for task in tasks]
+    document = NodeWork(1, str(device.node.uid), counter, now_us(), named).document()
+    signature = signatures.sign(server_key.load(), signatures.NODE_WORK, document)
+    values = {
+        "counter": counter,
+        "document": document,
+        "signature_algorithm": signature.algorithm,
+        "signature_key_id": signature.key_id,
+        "signature_value": signature.value,
+        "artifacts": list(artifacts),
+        "tasks": list(tasks),
+    }
+    NodeWorkRow.objects.update_or_create(node=device.node, defaults=values)
+    if hint:
+        _hint(device)
+    connection.close()
+    return document
+
+
+def training_task(task: str) -> TrainingTask:
+    """Return a task that a member of a round could be given."""
+    return TrainingTask(
+        task=task,
+        round=str(uuid.uuid4()),
+        round_number=1,
+        job=str(uuid.uuid4()),
+        kind=JobKind.HORIZONTAL,
+        phase="train",
+        strategy="fedavg",
+        model="digits",
+        version_id=str(uuid.uuid4()),
+        workload="digits",
+        workload_version=1,
+        manifest_sha256="0" * 64,
+        shards=[],
+        trained=["vision"],
+        local=LocalTraining(1, 32, 10_000, 0, 1),
+        partition=None,
+        deadline_us=now_us() + 60_000_000,
+    )
+
+
+def statement(device: Device, task: str, data: bytes, **changes: Any) -> Statement:
+    """Return what a device says of an update with these bytes."""
+    fields: dict[str, Any] = {
+        "node": str(device.node.uid),
+        "task": task,
+        "attempt": 1,
+        "kind": UpdateKind.PLAIN,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size_bytes": len(data),
+        "samples": {"vision": 120},
+        "loss_before_millionths": 2_300_000,
+        "loss_after_millionths": None,
+        "trained_ms": 950,
+    }
+    return Statement(**fields | changes)
+
+
+def announcement(device: Device, said: Statement) -> dict[str, Any]:
+    """Return the body that announces an update."""
+    value = signatures.sign(device.key, signatures.TRAINING_UPDATE, said.signed_part()).value
+    return {"statement": msgspec.to_builtins(said), "signature": b64encode(value)}
+
+
+def update_headers(device: Device, method: str, path: str, at: int | None = None, **changes: str) -> dict[str, str]:
+    """Return what proves a request about an update; `changes` come after the signature."""
+    at = now_us() if at is None else at
+    part = update_request_part(str(device.node.uid), method, path, at)
+    value = signatures.sign(device.key, signatures.UPDATE_REQUEST, part).value
+    own = {"Muster-Node": str(device.node.uid), "Muster-At": str(at), "Muster-Signature": b64encode(value)}
+    return {**own, **{name.replace("_", "-"): text for name, text in changes.items()}}
+
+
+def _hint(device: Device) -> None:
+    with redis.Redis.from_url(settings.MUSTER_REDIS_URL) as client:
+        client.publish("muster:nodes", str(device.node.uid))
 
 
 @dataclass

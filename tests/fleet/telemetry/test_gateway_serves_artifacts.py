@@ -19,6 +19,7 @@ from fleet.telemetry.gateway.app import open_pool
 from fleet.telemetry.gateway.artifacts import Artifacts
 from fleet.telemetry.gateway.blob_reader import BlobReader
 from fleet.telemetry.gateway.byte_range import Unsatisfiable, wanted
+from fleet.telemetry.gateway.gate import Gate
 from muster.canon import signatures
 from muster.clock import now_us
 from muster.wire.enrolment import b64encode
@@ -363,7 +364,7 @@ def test_while_the_database_is_away_a_request_is_told_to_come_back(device: Devic
 
         said = [(name.lower().encode(), value.encode()) for name, value in headers(device, "a" * 64).items()]
         scope = {"type": "http", "method": "GET", "path": "/artifacts/" + "a" * 64, "headers": said}
-        await Artifacts(pool, reader, now_us).serve(scope, receive, send)
+        await Artifacts(Gate(pool, now_us), reader).serve(scope, receive, send)
         reader.close()
         return sent
 

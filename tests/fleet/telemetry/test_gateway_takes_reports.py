@@ -5,13 +5,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from django.db import OperationalError, connection
 
 from fleet.registry.models import NodeReport, RunningShard
 from fleet.telemetry.gateway import limits
-from fleet.telemetry.gateway.reports import Reports
+from fleet.telemetry.gateway.newest import Newest
 from muster.clock import now_us
 from muster.wire import messages
 from muster.wire.messages import Ack, HeldShard, Report
@@ -57,6 +58,8 @@ def test_a_signed_report_is_stored(gateway: Door, device: Device) -> None:
     row = NodeReport.objects.get(node=device.node)
     assert (row.release_epoch, row.counter, row.state, str(row.boot)) == (1, 42, "downloading", device.boot)
     assert RunningShard.objects.values_list("shard", "weights_sha256").get(node=device.node) == (18, "c" * 64)
+    health = httpx.get(f"{gateway.http}/healthz").json()
+    assert (health["queued_reports"], health["lost_reports"]) == (0, 0)
 
 
 def test_the_longest_report_is_taken(gateway: Door, device: Device) -> None:
@@ -153,11 +156,10 @@ class Service:
         self._act = act
         self._lock = threading.Lock()
 
-    def accept(self, *, node_key: int, epoch: int, report: Report) -> bool:
-        self._act(node_key, report)
+    def accept(self, node: int, epoch: int, report: Report) -> None:
+        self._act(node, report)
         with self._lock:
-            self.stored.append((node_key, report.number))
-        return True
+            self.stored.append((node, report.number))
 
     def release(self) -> None:
         with self._lock:
@@ -165,8 +167,8 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def working(service: Service) -> AsyncIterator[Reports]:
-    reports = Reports(service.accept, service.release)
+async def working(service: Service) -> AsyncIterator[Newest[Report]]:
+    reports = Newest("reports", service.accept, service.release)
     task = asyncio.create_task(reports.run())
     try:
         yield reports
@@ -175,7 +177,7 @@ async def working(service: Service) -> AsyncIterator[Reports]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def settled(reports: Reports, count: int) -> None:
+async def settled(reports: Newest[Report], count: int) -> None:
     async with asyncio.timeout(10):
         while reports.stored + reports.lost < count:  # noqa: ASYNC110  (the queue tells nobody when it is done)
             await asyncio.sleep(0)
@@ -273,7 +275,7 @@ def test_a_fault_of_the_service_costs_one_report_and_not_the_gateway(said: Calla
 
     service = Service(act)
 
-    async def main() -> Reports:
+    async def main() -> Newest[Report]:
         async with working(service) as reports:
             for number in (1, 2):
                 reports.put(1, 1, said(number))
@@ -286,7 +288,7 @@ def test_a_fault_of_the_service_costs_one_report_and_not_the_gateway(said: Calla
 
 async def test_an_older_connection_does_not_replace_a_newer_ones_report(device: Device) -> None:
     service = Service()
-    reports = Reports(service.accept, service.release)
+    reports = Newest("reports", service.accept, service.release)
     assert reports.put(1, 2, report(device, 1))
     assert reports.put(1, 1, report(device, 9))
     task = asyncio.create_task(reports.run())

@@ -20,8 +20,10 @@ ALLOWED = {
     ("viewer", Verb.VIEW),
     ("operator", Verb.VIEW),
     ("operator", Verb.OPERATE),
+    ("operator", Verb.RELEASE),
     ("administrator", Verb.VIEW),
     ("administrator", Verb.OPERATE),
+    ("administrator", Verb.RELEASE),
     ("administrator", Verb.ADMINISTER),
 }
 

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from fleet.registry.core.version_states import Origin, VersionState
 from fleet.registry.models import Artifact, Model, ModelVersion
 from fleet.registry.selectors import models as selectors
-from fleet.registry.services import blobs, models, uploads, versions
+from fleet.registry.services import blobs, models, parts, versions
 from fleet.trust.management.base import OPERATOR_AT_THE_SERVER, MusterCommand, site_at
 from fleet.trust.models import Site
 
@@ -55,7 +55,7 @@ def _stored(path: Path) -> str:
         size_bytes = path.stat().st_size
         if not 0 < size_bytes <= settings.MUSTER_MAX_ARTIFACT_BYTES:
             raise CommandError(f"{path} has {size_bytes} bytes; 1 to {settings.MUSTER_MAX_ARTIFACT_BYTES} are taken.")
-        uploads.check_room(size_bytes)
+        parts.check_room(size_bytes)
         return blobs.store().put_file(path)
     except OSError as error:
         raise CommandError(f"{path} cannot be stored: {error.strerror}.") from error
