@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("fleet.registry.api.urls")),
     path("", include("fleet.telemetry.api.urls")),
     path("", include("fleet.rollouts.api.urls")),
+    path("", include("aggregation.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path(
         "docs",

@@ -19,6 +19,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 VISIBILITY_TIMEOUT_S = 120  # a killed worker's message comes back after this
 TASK_TIME_LIMIT_S = 90  # below the visibility time-out: no task outlives its message
+TENSOR_TASKS = (
+    "registry.publish",
+    "registry.reconcile_versions",
+    "aggregation.compute",
+    "aggregation.compute_waiting",
+)
 
 
 def broker_url(redis_url: str) -> str:
@@ -44,7 +50,7 @@ app.conf.update(
     task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="control",
     # What computes with tensors imports torch, which no other queue's worker may.
-    task_routes={"registry.publish": {"queue": "aggregation"}, "registry.reconcile_versions": {"queue": "aggregation"}},
+    task_routes={name: {"queue": "aggregation"} for name in TENSOR_TASKS},
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
@@ -65,12 +71,20 @@ app.conf.beat_schedule = {
         "options": {"expires": 30},
     },
     "registry-uploads": {"task": "fleet.registry.tasks.reconcile_uploads", "schedule": timedelta(minutes=10)},
+    "registry-submissions": {"task": "fleet.registry.tasks.reconcile_submissions", "schedule": timedelta(hours=1)},
     "registry-blobs": {"task": "fleet.registry.tasks.tidy_blobs", "schedule": timedelta(hours=1)},
     "telemetry-streams": {"task": "fleet.telemetry.tasks.prune_streams", "schedule": timedelta(hours=1)},
     "rollouts": {
         "task": "fleet.rollouts.tasks.reconcile_rollouts",
         "schedule": timedelta(seconds=30),
         "options": {"queue": "rollout"},
+    },
+    "learning": {"task": "aggregation.tasks.reconcile_learning", "schedule": timedelta(seconds=30)},
+    # The sweeper of rounds whose computation was lost.
+    "learning-rounds": {
+        "task": "aggregation.compute_waiting",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
     },
     # A canary older than its successor is worth nothing, so it expires in the queue of a worker that is away.
     **{

@@ -8,10 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
 
+from aggregation.core.lifecycle import JobState, MemberState, RoundState
 from config.env import EMBEDDED_ENV, ConfigError, Env, read_env_file
 from config.timing import check_lease
 from muster.wire.messages import LONGEST_INTERVAL_MS
-from muster.wire.targets import ShardState
+from muster.wire.targets import Reason, ShardState
+from muster.wire.work import WorkReason
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("MUSTER_DATA_DIR", BASE_DIR / "var")).expanduser().resolve()
@@ -213,11 +215,16 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "ENUM_NAME_OVERRIDES": {
+        "JobStateEnum": [state.value for state in JobState],
+        "MemberStateEnum": [state.value for state in MemberState],
         "NodeStateEnum": "fleet.registry.models.node.STATE_LABELS",
         "NodeTierEnum": "fleet.trust.models.enrolment_token.Tier",
+        "RoundStateEnum": [state.value for state in RoundState],
         "ShardStateEnum": [state.value for state in ShardState],
+        "TargetReasonEnum": [reason.value for reason in Reason if reason.value],
         "UploadStateEnum": "fleet.registry.models.upload.Upload.State",
         "VersionStateEnum": "fleet.registry.models.version.STATE_LABELS",
+        "WorkReasonEnum": [reason.value for reason in WorkReason if reason.value],
         "WorkloadTierEnum": "muster.workloads.declaration.TIERS",
     },
     "SWAGGER_UI_DIST": "SIDECAR",

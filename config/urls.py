@@ -16,4 +16,5 @@ urlpatterns = [
     path("", include("fleet.registry.urls")),
     path("", include("fleet.telemetry.urls")),
     path("", include("fleet.rollouts.urls")),
+    path("", include("aggregation.urls")),
 ]

@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from aggregation.models import TrainingJob
+from aggregation.services import jobs
 from fleet.registry.core.version_states import Origin
 from fleet.registry.models import Model, ModelVersion, Node, Upload
 from fleet.registry.services import models, uploads, versions
@@ -20,7 +22,19 @@ from tests.conftest import TESTS
 from tests.published import make_version
 
 JSON = "application/json"
-LISTS = {"nodes/", "audit/", "search", "api/v1/nodes", "api/v1/events", "api/v1/plans", "api/v1/rollouts", "plans/new"}
+LISTS = {
+    "nodes/",
+    "audit/",
+    "search",
+    "api/v1/nodes",
+    "api/v1/events",
+    "api/v1/plans",
+    "api/v1/rollouts",
+    "plans/new",
+} | {
+    "rounds/",
+    "rounds/new",
+}
 OUTSIDERS = ("stranger", "other-tenant", "sibling")
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -41,10 +55,12 @@ SITE_IN_BODY = {
     "api/v1/enrolment-tokens",
     "api/v1/models",
     "api/v1/uploads",
+    "api/v1/jobs",
     "enrolment/tokens",
     "enrolment/decide",
     "models/new",
     "plans/new",
+    "rounds/new",
 }
 
 
@@ -88,6 +104,8 @@ def objects(make_node, make_token, administrator, bearer, root, pin) -> dict[str
     model = models.create(actor=TESTS, site=root, name="secret-press-model", workload="digits")
     version = versions.create_version(actor=TESTS, model=model, origin=Origin.INITIAL, seed=0)
     upload = uploads.create(actor=TESTS, site=root, size_bytes=3, sha256="0" * 64)
+    trained = make_version(root, workload="digits", model="secret-press-in-training")
+    job = jobs.create(actor=TESTS, model=trained.model, config={})
     return {
         "nodes": node.uid,
         "enrolment": token.pk,
@@ -98,10 +116,14 @@ def objects(make_node, make_token, administrator, bearer, root, pin) -> dict[str
         "models": model.pk,
         "versions": version.pk,
         "uploads": upload.pk,
+        "jobs": job.pk,
+        "rounds": job.rounds.get().pk,
     }
 
 
 def target(route: str, objects: dict[str, object]) -> object:
+    if route.startswith("rounds/"):  # pages of rounds lie below their job
+        return objects["jobs"]
     return objects[route.removeprefix("api/v1/").split("/")[0]]
 
 
@@ -134,6 +156,7 @@ def state() -> list[object]:
         list(User.objects.order_by("id").values_list("id", "password", "theme", "is_active")),
         list(Model.objects.order_by("id").values_list("id", "name")),
         list(ModelVersion.objects.order_by("id").values_list("id", "state")),
+        list(TrainingJob.objects.order_by("id").values_list("id", "state")),
         list(Upload.objects.order_by("id").values_list("id", "state", "received_bytes")),
         Site.objects.count(),
         Grant.objects.count(),

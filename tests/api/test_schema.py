@@ -17,6 +17,8 @@ from schemathesis.checks import (
 )
 from schemathesis.schemas import BaseSchema
 
+from aggregation.models import Round, TrainingJob
+from aggregation.services import jobs
 from config.wsgi import application
 from fleet.registry.core.version_states import Origin
 from fleet.registry.models import Model, Upload
@@ -64,6 +66,8 @@ def served(one_connection, headers, pin, unthrottled, make_node, make_token, roo
     pushes.push(actor=TESTS, plan=plan)
     model = models.create(actor=TESTS, site=root, name="digits", workload="digits")
     versions.create_version(actor=TESTS, model=model, origin=Origin.INITIAL, seed=0)
+    trained = make_version(root, workload="digits", model="in-training")
+    jobs.create(actor=TESTS, model=trained.model, config={})
     uploads.create(actor=TESTS, site=root, size_bytes=100, sha256="0" * 64)
     return schemathesis.openapi.from_wsgi(SCHEMA, application, headers=headers)
 
@@ -92,6 +96,8 @@ def test_every_answer_about_what_exists_is_documented(
         "enrolment-tokens": str(make_token()[0].pk),
         "models": str(model.pk),
         "versions": str(model.versions.get().pk),
+        "jobs": str(TrainingJob.objects.get().pk),
+        "rounds": str(Round.objects.get().pk),
         "uploads": str(Upload.objects.get().pk),
         "plans": str(ShardingPlan.objects.get().pk),
         "rollouts": str(Rollout.objects.get().pk),

@@ -7,7 +7,7 @@ import pytest
 
 from fleet.registry.core.version_states import Origin
 from fleet.registry.models import ModelVersion, Upload
-from fleet.registry.services import blobs, models, uploads, versions
+from fleet.registry.services import blobs, models, parts, uploads, versions
 from tests.conftest import TESTS
 from tests.fleet.registry.weights import tensors, whole_file
 
@@ -126,7 +126,7 @@ def test_an_announcement_that_makes_no_sense_is_refused_by_its_field(client, rel
 
 
 def test_a_full_disk_has_a_code_of_its_own(client, releaser, upload, monkeypatch):
-    monkeypatch.setattr(uploads, "RESERVE_BYTES", 1 << 62)
+    monkeypatch.setattr(parts, "RESERVE_BYTES", 1 << 62)
     for answer in (announce(client), send(client, upload.pk, 0, DATA)):
         assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
 

@@ -11,15 +11,18 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from aggregation.models import Phase
+from aggregation.services import jobs, reconcile
 from config.celery import app
 from fleet.registry.core.version_states import Origin
-from fleet.registry.models import Model, ModelVersion, Presence, Upload
+from fleet.registry.models import Model, ModelVersion, Node, Presence, Submission, Upload
 from fleet.registry.services import blobs, models, uploads, versions
 from fleet.rollouts.services import plans, pushes
 from fleet.telemetry.models import Watch
 from fleet.telemetry.services import liveness
 from fleet.telemetry.services.watch import STAND_IN
 from fleet.trust.models import Event, Site
+from muster.ids import uuid7
 from tests.conftest import TESTS
 from tests.published import make_version
 
@@ -67,6 +70,8 @@ def work(make_node: Callable[..., Any], make_token: Callable[..., Any], root: Si
     token, _secret = make_token()
     type(token).objects.filter(pk=token.pk).update(expires_at=now - timedelta(days=3))
     half_made_models(root)
+    rounds_half_way(root)
+    updates_half_way(make_node())
 
 
 def half_made_models(root: Site) -> None:
@@ -81,6 +86,53 @@ def half_made_models(root: Site) -> None:
     Upload.objects.filter(pk=whole.pk).update(received_bytes=2)  # and then the process was killed
     ended = uploads.create(actor=TESTS, site=root, size_bytes=2, sha256="0" * 64)
     Upload.objects.filter(pk=ended.pk).update(expires_at=timezone.now() - timedelta(days=1))
+
+
+def rounds_half_way(root: Site) -> None:
+    """A round that waits for its computation, and one whose deadline is over while an update has just come."""
+    for name in ("to-be-computed", "to-be-closed"):
+        trained = make_version(root, workload="digits", model=name)
+        job = jobs.create(actor=TESTS, model=trained.model, config={"quorum": 1, "push": False})
+        reconcile.run(wake=lambda _round: None)
+        came(Phase.objects.get(round__job=job))
+        if name == "to-be-computed":
+            reconcile.run(now=timezone.now() + timedelta(days=1), wake=lambda _round: None)
+    Phase.objects.update(deadline_at=timezone.now())
+
+
+def came(phase: Phase) -> None:
+    """Lay down an update that will be refused, as the gateway stores it."""
+    said = {"samples": {"vision": 1}, "loss_before_millionths": None, "loss_after_millionths": None, "trained_ms": 0}
+    Submission.objects.create(
+        node=phase.round.members.first().node,
+        task=phase.pk,
+        attempt=1,
+        kind="plain",
+        state=Submission.State.COMPLETE,
+        statement=said,
+        signature_value=b"",
+        sha256=blobs.store().put_bytes(b"no update"),
+        size_bytes=9,
+        received_bytes=9,
+        completed_at=timezone.now(),
+    )
+
+
+def updates_half_way(node: Node) -> None:
+    """Updates for tasks that nobody asks for any more: one whole but unnamed, one that will never be."""
+    common = {"node": node, "attempt": 1, "kind": "plain", "statement": {}, "signature_value": b"", "size_bytes": 3}
+    long_ago = timezone.now() - timedelta(hours=3)
+    sha256 = hashlib.sha256(b"abc").hexdigest()
+    whole = Submission.objects.create(**common, task=uuid7(), sha256=sha256, received_bytes=3, opened_at=long_ago)
+    folder = settings.MUSTER_DATA_DIR / "submissions"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{whole.pk}.part").write_bytes(b"abc")
+    Submission.objects.create(**common, task=uuid7(), sha256="0" * 64, opened_at=long_ago)
+
+
+def test_half_made_updates_are_finished_or_dropped(work):
+    app.tasks[app.conf.beat_schedule["registry-submissions"]["task"]].run()
+    assert list(Submission.objects.filter(size_bytes=3).values_list("state", flat=True)) == ["complete"]
 
 
 def test_half_made_models_are_finished(work):
