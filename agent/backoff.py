@@ -1,4 +1,4 @@
-"""How long to wait before dialling again."""
+"""How long to wait before trying again."""
 
 import random
 from collections.abc import Callable
@@ -12,6 +12,12 @@ PATIENT_AFTER_S = 300.0
 BASE_S = 0.2
 
 Uniform = Callable[[float, float], float]
+
+
+def full_jitter_s(failures: int, first_s: float, cap_s: float, uniform: Uniform = random.uniform) -> float:
+    """Return the seconds to wait after so many failures in a row, of ceilings from `first_s` doubling to `cap_s`."""
+    ceiling: float = min(cap_s, first_s * 2 ** min(max(0, failures - 1), 16))
+    return uniform(0.0, ceiling)
 
 
 class Backoff:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from agent import status
@@ -72,7 +72,7 @@ class Connection:
         clock: ServerClock,
         on_interval: Callable[[float], None],
         *,
-        desk: Desk | None = None,
+        desks: Sequence[Desk] = (),
         backoff: Backoff | None = None,
         sleep: Sleep = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -81,14 +81,14 @@ class Connection:
 
         Args:
             on_interval: called with the seconds between samples that the server wants.
-            desk: takes the server's targets and gives reports.
+            desks: take the server's targets and work, and give reports.
         """
         self._gateway_url = gateway_url
         self._credentials = credentials
         self._spool = spool
         self._clock = clock
         self._on_interval = on_interval
-        self._desk = desk
+        self._desks = desks
         self._backoff = backoff or Backoff()
         self._sleep = sleep
         self._monotonic = monotonic
@@ -117,7 +117,7 @@ class Connection:
             asked_us = self._clock.steady_us()
             welcome = await authenticate(channel, self._credentials, self._spool.boot, self._spool.states())
             self._welcomed(welcome, asked_us)
-            await Session(channel, self._spool, self._clock, self._wake, self._acked, self._desk).run()
+            await Session(channel, self._spool, self._clock, self._wake, self._acked, self._desks).run()
 
     def _welcomed(self, welcome: Welcome, asked_us: int) -> None:
         self._welcomed_at = self._monotonic()

@@ -23,6 +23,8 @@ _NAMES = {
     "target.msgpack",
     "served.msgpack",
     "artifacts",
+    "work.msgpack",
+    "updates",
 }
 
 
@@ -76,6 +78,16 @@ class Home:
     def artifacts(self) -> Path:
         """The folder of shards, by the hash of their bytes."""
         return self.path / "artifacts"
+
+    @property
+    def work(self) -> Path:
+        """What this device shall train, as it came."""
+        return self.path / "work.msgpack"
+
+    @property
+    def updates(self) -> Path:
+        """The folder of what it has learned and hands over."""
+        return self.path / "updates"
 
     def prepare(self) -> bool:
         """Make the folder, for its owner alone, and return whether it was not there before.

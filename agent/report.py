@@ -71,6 +71,7 @@ def _measured(current: Status) -> dict[str, Any]:
         "rtt_us": current.rtt_us,
         "offset_us": current.offset_us,
         "serving": msgspec.to_builtins(current.serving),
+        "training": msgspec.to_builtins(current.training),
     }
 
 
@@ -88,6 +89,7 @@ def _text(document: dict[str, Any]) -> str:
             f"round trip {_milliseconds(document['rtt_us'])}",
             f"clock      {_clock(document['offset_us'])}",
             *_serving(document["serving"]),
+            *(f"training   {_task(task)}" for task in document["training"]["tasks"]),
         ]
     return "\n".join(lines) + "\n"
 
@@ -121,6 +123,15 @@ def _shard(shard: dict[str, Any]) -> str:
     data = "own data" if shard["local"] else "stand-in tensors"
     times = f"{_milliseconds(shard['mean_us'])} on average, {_milliseconds(shard['most_us'])} at most"
     return f"{name}: serving, {times}, {shard['errors']} errors, on {data}"
+
+
+def _task(task: dict[str, Any]) -> str:
+    """Return what the device trains and how far it has come, in a line."""
+    words = f"{task['model']}, round {task['round_number']}, {' and '.join(task['trained'])}: {task['state']}"
+    if task["total"] and task["state"] != "done":
+        words += f", {task['done']} of {task['total']} {'batches' if task['state'] == 'training' else 'bytes'}"
+    why = ": ".join(text for text in (task["reason"], task["detail"]) if text)
+    return f"{words}; {why}" if why else words
 
 
 def _generation(generation: list[int] | None) -> str:

@@ -9,16 +9,20 @@ import time
 import msgspec
 
 from agent import identity, status, store
+from agent.artifacts.download import Downloader
+from agent.artifacts.shelf import Shelf
 from agent.clock import ServerClock
 from agent.connection import Connection
+from agent.device import Device
 from agent.errors import NotEnrolled
 from agent.handshake import Credentials
 from agent.home import Home
-from agent.serving.service import Device, Serving
+from agent.serving.service import Serving
 from agent.spool import Spool
 from agent.status import Status
 from agent.store import Enrolment
 from agent.telemetry import Reading, Sampler, Schedule, Sensors
+from agent.training.service import Training
 from muster import __version__
 from muster.clock import now_us
 from muster.ids import uuid7
@@ -75,14 +79,16 @@ class Agent:
         self._started_at_us = now_us()
         self._schedule = Schedule(DEFAULT_INTERVAL_S, time.monotonic)
         device = Device(home, credentials, spool.boot, enrolment.gateway_url, enrolment.data_dir)
-        self._serving = Serving(device, self._clock)
+        downloader = Downloader(enrolment.gateway_url, credentials, self._clock, Shelf(home.artifacts))
+        self._serving = Serving(device, self._clock, downloader)
+        self._training = Training(device, self._clock, downloader)
         self._connection = Connection(
             enrolment.gateway_url,
             credentials,
             spool,
             self._clock,
             on_interval=self._set_interval,
-            desk=self._serving,
+            desks=(self._serving, self._training),
         )
         self._disk_complaint = ""
 
@@ -92,7 +98,7 @@ class Agent:
         stop = _stop_signal()
         async with asyncio.TaskGroup() as tasks:
             sampler = Sampler(Sensors().read, self._keep, self._schedule)
-            parts = (sampler.run, self._connection.run, self._upkeep, self._serving.run)
+            parts = (sampler.run, self._connection.run, self._upkeep, self._serving.run, self._training.run)
             work = [tasks.create_task(part()) for part in parts]
             await stop.wait()
             for task in work:
@@ -174,6 +180,7 @@ class Agent:
                 rtt_us=self._clock.rtt_us,
                 offset_us=self._clock.wall_offset_us(),
                 serving=self._serving.status(),
+                training=self._training.status(),
             ),
         )
 

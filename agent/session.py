@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from agent.channel import Channel
 from agent.clock import ServerClock
 from agent.errors import BadGateway, LinkError, LinkRefused, LinkSilent
 from agent.spool import Cursor, Spool
-from muster.wire.messages import PING_INTERVAL_S, Ack, Bye, Ping, Pong, Report, Target
+from muster.wire.messages import PING_INTERVAL_S, Ack, Bye, Message, Ping, Pong
 
 # Frames on their way at most. At ten commits a second this sends a backlog at 2 560 frames
 # a second, an hour of samples in a second and a half, and keeps the gateway's queue short.
@@ -19,7 +19,7 @@ SILENCE_S = 3 * PING_INTERVAL_S  # three pings without any answer
 WATCH_INTERVAL_S = 0.25
 # A watch that was itself this late says that this process stood still, not the gateway.
 STOPPED_S = 1.5
-TARGETS_SINCE_MINOR = 1  # an older gateway sends no target and takes no report
+DESKS_SINCE_MINOR = 1  # an older gateway sends no target and no work, and takes no report
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +48,18 @@ class InFlight:
 
 
 class Desk(Protocol):
-    """Where targets go and reports come from."""
+    """Where the server's documents of one kind go, and what the device answers to them comes from."""
 
-    def offer(self, message: Target) -> None: ...
+    @property
+    def takes(self) -> type[Message]: ...
+
+    def offer(self, message: Any) -> None: ...
 
     def connected(self) -> None: ...
 
     def disconnected(self) -> None: ...
 
-    async def next_report(self) -> Report: ...
+    async def next_report(self) -> Message: ...
 
 
 class Session:
@@ -69,21 +72,21 @@ class Session:
         clock: ServerClock,
         wake: asyncio.Event,
         on_ack: Callable[[], None],
-        desk: Desk | None = None,
+        desks: Sequence[Desk] = (),
     ) -> None:
         """Prepare a session.
 
         Args:
             wake: set by whoever appends to the spool.
             on_ack: called for every acknowledgement.
-            desk: takes targets and gives reports; without one a target is out of turn.
+            desks: take targets and work and give reports; what none of them takes is out of turn.
         """
         self._channel = channel
         self._spool = spool
         self._clock = clock
         self._wake = wake
         self._on_ack = on_ack
-        self._desk = desk if channel.minor >= TARGETS_SINCE_MINOR else None
+        self._desks = desks if channel.minor >= DESKS_SINCE_MINOR else ()
         self._in_flight = InFlight()
         self._pings_unanswered = 0
         self._heard_at = 0.0
@@ -98,8 +101,10 @@ class Session:
         reasons: list[LinkError] = []
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in (self._receive, self._send, self._ping, self._watch, self._report):
+                for work in (self._receive, self._send, self._ping, self._watch):
                     tasks.create_task(work())
+                for desk in self._desks:
+                    tasks.create_task(self._report(desk))
         except* LinkError as group:
             reasons = [error for error in group.exceptions if isinstance(error, LinkError)]
         # What the gateway said tells more than what we noticed of it.
@@ -126,12 +131,17 @@ class Session:
                     self._acknowledge(message)
                 case Pong():
                     self._clock.observe(message.sent_at, message.at)
-                case Target() if self._desk is not None:
-                    self._desk.offer(message)
                 case Bye(code, reason, boot, seq):
                     raise LinkRefused(code, reason, None if boot is None or seq is None else (boot, seq))
                 case _:
-                    raise BadGateway(f"the gateway sent {type(message).__name__}, which is not its to send now")
+                    self._hand_over(message)
+
+    def _hand_over(self, message: Message) -> None:
+        for desk in self._desks:
+            if isinstance(message, desk.takes):
+                desk.offer(message)
+                return
+        raise BadGateway(f"the gateway sent {type(message).__name__}, which is not its to send now")
 
     def _acknowledge(self, ack: Ack) -> None:
         if ack.refused:
@@ -141,15 +151,13 @@ class Session:
         self._on_ack()
         self._wake.set()
 
-    async def _report(self) -> None:
-        if self._desk is None:
-            return
-        self._desk.connected()
+    async def _report(self, desk: Desk) -> None:
+        desk.connected()
         try:
             while True:
-                await self._channel.send(await self._desk.next_report())
+                await self._channel.send(await desk.next_report())
         finally:
-            self._desk.disconnected()
+            desk.disconnected()
 
     async def _ping(self) -> None:
         while True:

@@ -75,6 +75,32 @@ class Serving(msgspec.Struct, frozen=True):
     shards: list[ServingShard] = []
 
 
+class TrainingTask(msgspec.Struct, frozen=True):
+    """One task of the accepted work; `state` and `reason` are words of `muster.wire.work`.
+
+    Attributes:
+        done, total: batches while training, bytes otherwise.
+    """
+
+    task: str
+    model: str
+    round_number: int
+    trained: list[str]
+    state: str
+    reason: str
+    detail: str
+    done: int
+    total: int
+
+
+class Training(msgspec.Struct, frozen=True):
+    """What the device trains for the server."""
+
+    counter: int | None = None
+    worker_pid: int | None = None
+    tasks: list[TrainingTask] = []
+
+
 class Status(msgspec.Struct, frozen=True):
     """Contents of the status file; times are the device's wall clock, microseconds UTC."""
 
@@ -95,6 +121,7 @@ class Status(msgspec.Struct, frozen=True):
     rtt_us: int | None
     offset_us: int | None
     serving: Serving = Serving()
+    training: Training = Training()
 
     def age_us(self, now_us: int) -> int:
         """Return how long ago this was written."""

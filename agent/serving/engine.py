@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-import hashlib
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.serving.errors import LoadFailed
+from agent import installed
+from agent.faults import LoadFailed
 from agent.serving.protocol import Answered, Hashed, ShardTime, Stage
 from muster.shards.errors import ShardError, UnknownComponent, UnknownVariant
 from muster.wire.targets import PlacedModel, Reason, Shard
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 SAMPLES = 256  # of the device's data kept in memory; requests go round them
 STAND_INS = 8  # different tensors that stand in for another tier's, in turn
-
-INSTALL = "pip install 'muster-agent[serving]'"
 
 Arrays = Mapping[str, "np.ndarray[Any, Any]"]
 
@@ -67,10 +64,10 @@ class Engine:
             LoadFailed: one of them cannot be; what was staged is gone.
         """
         self._staged = None
-        _use_one_thread()
+        installed.use_threads()
         staged, notes = {}, []
         for told in question.models:
-            workload = _workload(told)
+            workload = installed.workload(told.workload, told.workload_version, f"{told.model} {told.version}")
             pieces = [self._piece(told, workload, shard, question) for shard in told.shards]
             order = [component.name for component in workload.components]
             pieces.sort(key=lambda piece: order.index(piece.told.component))
@@ -172,34 +169,13 @@ def _ask(piece: Piece, known: Arrays, made_up: set[str], moment: int) -> tuple[A
     return outputs, ShardTime(piece.told.key, (time.perf_counter_ns() - began_ns) // 1_000, False, local), ""
 
 
-def _workload(told: PlacedModel) -> Workload:
-    """Return the workload that a model was published with.
-
-    Raises:
-        LoadFailed: it is not installed, or in another version.
-    """
-    from muster.workloads import catalogue
-
-    try:
-        workload = catalogue.get(told.workload)
-    except catalogue.UnknownWorkload as error:
-        raise LoadFailed(Reason.WORKLOAD_MISSING, str(error)) from error
-    if workload.version != told.workload_version:
-        raise LoadFailed(
-            Reason.WORKLOAD_VERSION,
-            f"{told.model} {told.version} wants version {told.workload_version} of the workload {told.workload}; "
-            f"{workload.version} is installed",
-        )
-    return workload
-
-
 def _load(told: PlacedModel, workload: Workload, shard: Shard, path: str) -> LoadedShard:
     from muster.shards.shard import load
 
     try:
         return load(workload, shard.component, shard.variant, Path(path))
     except ImportError as error:
-        raise _runtime_missing(error) from error
+        raise installed.runtime_missing(error) from error
     except (UnknownComponent, UnknownVariant) as error:
         raise LoadFailed(Reason.WORKLOAD_VERSION, f"{_name(told, shard)}: {error}") from error
     except ShardError as error:
@@ -220,11 +196,11 @@ def _samples(workload: Workload, pieces: list[Piece], question: Stage) -> tuple[
     folder = Path(question.data_dir) if question.data_dir else None
     where = str(folder) if folder else "its included data"
     try:
-        data = workload.data(Source(seed=_seed(question.node), folder=folder, limit=SAMPLES))
+        data = workload.data(Source(seed=installed.node_seed(question.node), folder=folder, limit=SAMPLES))
         given = {name for name, raw in wanted.items() if data.present[raw.modality].any()}
         samples = {name: data.inputs[name][:SAMPLES] for name in given}
     except ImportError as error:
-        raise _runtime_missing(error) from error
+        raise installed.runtime_missing(error) from error
     except Exception as error:  # noqa: BLE001 - whatever a workload's own code may raise
         return {}, f"{workload.name} cannot use {where}: {str(error) or type(error).__name__}"
     if not len(data):
@@ -244,30 +220,6 @@ def _stand_ins(
         name: [stand_in(workload.tensor(name), f"{node}/{name}/{turn}", 1) for turn in range(STAND_INS)]
         for name in names
     }
-
-
-def _seed(node: str) -> int:
-    """Return this node's own seed, below 2⁶³."""
-    return int.from_bytes(hashlib.sha256(node.encode()).digest()[:8], "big") >> 1
-
-
-def _use_one_thread() -> None:
-    """Import torch, and let it use as many threads as OMP_NUM_THREADS says, one by default.
-
-    Raises:
-        LoadFailed: it is not installed.
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise _runtime_missing(error) from error
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-
-
-def _runtime_missing(error: ImportError) -> LoadFailed:
-    is_missing = isinstance(error, ModuleNotFoundError) and error.name
-    what = f"{error.name} is not installed" if is_missing else f"what shards need cannot be imported ({error})"
-    return LoadFailed(Reason.RUNTIME_MISSING, f"{what}; run: {INSTALL}")
 
 
 def _name(model: PlacedModel, shard: Shard) -> str:

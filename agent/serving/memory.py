@@ -1,28 +1,14 @@
 """How much memory shards may take, before any is taken."""
 
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Collection
 
-import psutil
-
-from agent.files import text_or_nothing
-from agent.serving.errors import LoadFailed
+from agent.faults import LoadFailed
+from agent.memory import Available
 from muster.shards.memory import RUNTIME_BYTES
 from muster.wire.targets import NodeTarget, Reason
 
 # What a worker that runs already takes on top of the shards while it loads them.
 WORKING_BYTES = 32 << 20
-
-_CGROUP = Path("/sys/fs/cgroup")
-
-Available = Callable[[], int]
-
-
-def available_bytes() -> int:
-    """Return what the machine can give, or what a container's limit leaves, whichever is less."""
-    limit, used = (text_or_nothing(_CGROUP / name).strip() for name in ("memory.max", "memory.current"))
-    free = int(psutil.virtual_memory().available)
-    return min(free, max(0, int(limit) - int(used))) if limit.isdigit() and used.isdigit() else free
 
 
 def require(target: NodeTarget, loaded: Collection[str], *, runtime_loaded: bool, available: Available) -> None:

@@ -1,4 +1,4 @@
-"""What the agent and its worker say to each other: msgpack behind a length, over two pipes.
+"""What the agent and its worker say to each other, see `agent.child`.
 
 One question at a time, each with one answer of the same number. The agent asks:
 
@@ -8,18 +8,12 @@ One question at a time, each with one answer of the same number. The agent asks:
     Hash     of a shard's live tensors                   → Hashed
     Infer    one sample through a model's components     → Answered
 
-Anything may be answered with Failed instead. Both ends are one release of one package, so
-this is no wire: it has no versions.
+Anything may be answered with Failed instead.
 """
-
-import struct
-from typing import BinaryIO
 
 import msgspec
 
 from muster.wire.targets import PlacedModel, Reason
-
-LENGTH = struct.Struct(">I")
 
 
 class Question(msgspec.Struct, tag=True, kw_only=True):
@@ -125,19 +119,3 @@ AnyAnswer = Done | Staged | Hashed | Answered | Failed
 
 questions = msgspec.msgpack.Decoder(AnyQuestion)
 answers = msgspec.msgpack.Decoder(AnyAnswer)
-
-
-def framed(message: Question | Answer) -> bytes:
-    """Return a message with its length in front."""
-    body = msgspec.msgpack.encode(message)
-    return LENGTH.pack(len(body)) + body
-
-
-def read(pipe: BinaryIO) -> bytes | None:
-    """Return the next message's bytes, None at the end of the pipe."""
-    head = pipe.read(LENGTH.size)
-    if len(head) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(head)
-    body = pipe.read(length)
-    return body if len(body) == length else None

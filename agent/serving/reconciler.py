@@ -5,17 +5,18 @@ import logging
 from collections import deque
 from dataclasses import replace
 
+from agent.artifacts.download import Downloader
+from agent.artifacts.shelf import failure as disk_failure
+from agent.faults import Damaged, DocumentRefused, Fault, LoadFailed
+from agent.memory import Available
 from agent.serving import protocol
 from agent.serving.decide import Action, Fetch, Load
-from agent.serving.download import Downloader
-from agent.serving.errors import Damaged, LoadFailed, ServingError, TargetRefused
-from agent.serving.memory import Available, require
+from agent.serving.memory import require
 from agent.serving.reports import Reporter
 from agent.serving.runner import Runner
-from agent.serving.shelf import failure as disk_failure
 from agent.serving.state import NOTICE_S, Failure, State, Timing
-from agent.serving.threads import in_thread
 from agent.serving.verification import Verification
+from agent.threads import in_thread
 from muster.wire.messages import Target
 from muster.wire.targets import NodeTarget, Reason, ReportState
 
@@ -61,7 +62,7 @@ class Reconciler:
         """Take a target that came; one that is refused is reported and leaves everything as it is."""
         try:
             target = self._state.targets.check(message)
-        except TargetRefused as error:
+        except DocumentRefused as error:
             log.error("target refused reason=%s: %s", error.reason, error)  # noqa: TRY400
             self._state.notice = Failure(error.reason, error.detail, noted_at=self._state.now())
             self._reporter.changed()
@@ -141,7 +142,7 @@ class Reconciler:
             return
         try:
             await in_thread(lambda: self._state.targets.accept(*offered))
-        except ServingError as error:
+        except Fault as error:
             self._accept_failure = self._failure(error, failure)
             self._state.notice = self._accept_failure
             return
@@ -181,13 +182,13 @@ class Reconciler:
         error = task.exception()
         if error is None:
             self._state.failures.pop(action, None)
-        elif isinstance(error, ServingError):
+        elif isinstance(error, Fault):
             log.error("%s failed reason=%s: %s", type(action).__name__.lower(), error.reason, error)
             self._state.failures[action] = self._failure(error, self._state.failures.get(action))
         else:
             raise error
 
-    def _failure(self, error: ServingError, before: Failure | None) -> Failure:
+    def _failure(self, error: Fault, before: Failure | None) -> Failure:
         count, now = before.count + 1 if before else 1, self._state.now()
         return Failure(error.reason, error.detail, count, now + self._timing.retry_after_s(count), now)
 
@@ -277,9 +278,8 @@ class Reconciler:
         await self._prune()
 
     async def _prune(self) -> None:
-        keep = self._state.needed()
         try:
-            gone = await in_thread(lambda: self._state.shelf.prune(keep))
+            gone = await in_thread(self._state.shelf.prune)
         except OSError as error:
             log.warning("artifacts that nobody needs cannot be removed: %s", error)
         else:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from agent.faults import LoadFailed
 from agent.serving import protocol
-from agent.serving.errors import LoadFailed
 from agent.serving.runner import Runner
 from agent.serving.state import State
 from agent.telemetry import Schedule

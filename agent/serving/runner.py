@@ -9,8 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from agent import child
+from agent.faults import LoadFailed
 from agent.serving import protocol
-from agent.serving.errors import LoadFailed
 from muster.wire.targets import Reason
 
 # A question may wait behind a big shard's hash; past this the worker hangs and is ended.
@@ -76,9 +77,7 @@ class Runner:
         process, self._process = self._process, None
         watch = self._watch
         if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await child.kill(process)
             if watch is not None:
                 await watch
             log.info("worker stopped pid=%d", process.pid)
@@ -100,14 +99,14 @@ class Runner:
                     process.kill()
                 raise WorkerDied(f"the worker did not answer within {timeout_s:.0f} s and was ended") from error
             except (ConnectionError, asyncio.IncompleteReadError) as error:
-                raise WorkerDied(_ended(await process.wait())) from error
+                raise WorkerDied(child.ended(await process.wait())) from error
         assert answer.number == question.number
         return answer
 
     async def _start(self) -> Process:
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command, str(os.getpid()), stdin=PIPE, stdout=PIPE, stderr=None, env=_environment()
+                *self._command, str(os.getpid()), stdin=PIPE, stdout=PIPE, stderr=None, env=child.environment()
             )
         except OSError as error:
             raise WorkerDied(f"the worker cannot be started: {error.strerror or error}") from error
@@ -121,23 +120,10 @@ class Runner:
         if self._process is process:
             self._process = None
             log.error("worker ended pid=%d code=%d", process.pid, code)
-            self._on_death(_ended(code))
+            self._on_death(child.ended(code))
 
 
 async def _talk(process: Process, question: protocol.Question) -> protocol.AnyAnswer:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(protocol.framed(question))
-    await process.stdin.drain()
-    (length,) = protocol.LENGTH.unpack(await process.stdout.readexactly(protocol.LENGTH.size))
-    answer: protocol.AnyAnswer = protocol.answers.decode(await process.stdout.readexactly(length))
+    await child.send(process, question)
+    answer: protocol.AnyAnswer = protocol.answers.decode(await child.receive(process))
     return answer
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment with one thread for everything that counts its threads by OMP_NUM_THREADS."""
-    return {"OMP_NUM_THREADS": "1"} | os.environ
-
-
-def _ended(code: int) -> str:
-    return f"the worker was ended by signal {-code}" if code < 0 else f"the worker ended with code {code}"

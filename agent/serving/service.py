@@ -1,18 +1,15 @@
 """Everything that serves, wired together: what the running agent and its connection see of it."""
 
 import asyncio
-from dataclasses import dataclass
 
+from agent.artifacts.download import Downloader
 from agent.clock import ServerClock
-from agent.handshake import Credentials
-from agent.home import Home
-from agent.serving.download import Downloader
-from agent.serving.memory import Available, available_bytes
+from agent.device import Device
+from agent.memory import Available, available_bytes
 from agent.serving.reconciler import Reconciler
 from agent.serving.reports import Reporter
 from agent.serving.requests import Requests, Tally
 from agent.serving.runner import Runner
-from agent.serving.shelf import Shelf
 from agent.serving.state import State, Timing
 from agent.serving.targets import Targets
 from agent.serving.verification import Verification
@@ -22,42 +19,34 @@ from muster.wire.messages import HeldShard, Inference, Report, Target
 from muster.wire.targets import PlacedModel, Shard, ShardState
 
 
-@dataclass(frozen=True)
-class Device:
-    """Who serves, for whom, with what data."""
-
-    home: Home
-    credentials: Credentials
-    boot: str
-    gateway_url: str
-    data_dir: str | None
-
-
 class Serving:
     """Keeps what this device runs at what it shall run."""
+
+    takes = Target
 
     def __init__(
         self,
         device: Device,
         clock: ServerClock,
+        downloader: Downloader,
         *,
         timing: Timing = Timing(),  # noqa: B008 - frozen
-        shelf: Shelf | None = None,
         available: Available = available_bytes,
         worker: tuple[str, ...] | None = None,
     ) -> None:
         """Prepare; the targets on disk are read, nothing is started.
 
         Args:
-            shelf: where artifacts are, in the device's home by default.
+            downloader: brings artifacts to their shelf.
             available: tells how much memory is free.
             worker: the command of the worker.
         """
         credentials = device.credentials
         targets = Targets(device.home, credentials.node, credentials.server_key)
         targets.load()
-        self._shelf = shelf or Shelf(device.home.artifacts)
+        self._shelf = downloader.shelf
         self._state = State(targets, self._shelf)
+        self._shelf.claim(self._state.needed)
         self._tally = Tally()
         self._reporter = Reporter(self._state, credentials, device.boot, clock)
         self._runner = Runner(self._worker_died, worker)
@@ -66,7 +55,7 @@ class Serving:
         self._reconciler = Reconciler(
             self._state,
             self._runner,
-            Downloader(device.gateway_url, credentials, clock, self._shelf),
+            downloader,
             self._verification,
             self._reporter,
             node=credentials.node,

@@ -1,12 +1,12 @@
 """How serving stands on this device: facts, from which the next action and every report are derived."""
 
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from agent.artifacts.shelf import Shelf
+from agent.backoff import full_jitter_s
 from agent.serving.decide import Action, Fetch, Load, candidates
-from agent.serving.shelf import Shelf
 from agent.serving.targets import Targets
 from muster.wire.messages import HeldShard, RunningShard
 from muster.wire.targets import Generation, NodeTarget, Reason, ReportState, Shard, ShardState
@@ -32,8 +32,7 @@ class Timing:
 
     def retry_after_s(self, failures: int) -> float:
         """Return the seconds to wait after so many failures in a row."""
-        ceiling: float = min(self.retry_cap_s, self.retry_s * 2 ** min(failures - 1, 16))
-        return random.uniform(0.0, ceiling)  # noqa: S311 - spreads a fleet, hides nothing
+        return full_jitter_s(failures, self.retry_s, self.retry_cap_s)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,12 @@ Each is kept as it came, document and signature, and is verified again when it i
 second is what a restart in the middle of an update serves.
 """
 
-import logging
-from pathlib import Path
-
-import msgspec
-
-from agent.files import write_atomically
+from agent.documents import Documents
+from agent.faults import DocumentRefused
 from agent.home import Home
-from agent.serving.errors import ShelfFailed, TargetRefused
-from muster.canon.signatures import NODE_TARGET, SignatureError, verify
+from muster.canon.signatures import NODE_TARGET
 from muster.wire.messages import Target
 from muster.wire.targets import NodeTarget, Reason, read
-
-log = logging.getLogger(__name__)
 
 
 class Targets:
@@ -31,8 +24,7 @@ class Targets:
         """
         self._accepted_path = home.target
         self._served_path = home.served_target
-        self._node = node
-        self._server_key = server_key
+        self._documents = Documents("a target", Target, NODE_TARGET, _read, node, server_key)
         self._accepted: tuple[Target, NodeTarget] | None = None
         self._served: tuple[Target, NodeTarget] | None = None
 
@@ -48,22 +40,22 @@ class Targets:
 
     def load(self) -> None:
         """Read both targets; one that is damaged or forged counts as none, and the log says so."""
-        self._accepted = self._read(self._accepted_path)
-        self._served = self._read(self._served_path)
+        self._accepted = self._documents.load(self._accepted_path)
+        self._served = self._documents.load(self._served_path)
 
     def check(self, message: Target) -> NodeTarget | None:
         """Return the target of a message, None where it is the accepted one once more.
 
         Raises:
-            TargetRefused: forged, unreadable, somebody else's, or older than the accepted one.
+            DocumentRefused: forged, unreadable, somebody else's, or older than the accepted one.
         """
-        target = self._verified(message)
+        target = self._documents.verified(message)
         if self._accepted is None or target.generation > self._accepted[1].generation:
             return target
         if message.document == self._accepted[0].document:
             return None
         told = "older than" if target.generation < self._accepted[1].generation else "another of the same generation as"
-        raise TargetRefused(
+        raise DocumentRefused(
             Reason.OLDER, f"target {_name(target)} is {told} the accepted {_name(self._accepted[1])}; it was not taken"
         )
 
@@ -73,7 +65,7 @@ class Targets:
         Raises:
             ShelfFailed: it could not be kept, so it is not accepted.
         """
-        self._write(self._accepted_path, message)
+        self._documents.keep(self._accepted_path, message)
         self._accepted = (message, target)
 
     def note_served(self, target: NodeTarget) -> None:
@@ -84,39 +76,15 @@ class Targets:
         """
         if self._accepted is not None and self._accepted[1] == target and self._served != self._accepted:
             self._served = self._accepted
-            self._write(self._served_path, self._accepted[0])
+            self._documents.keep(self._served_path, self._accepted[0])
 
-    def _verified(self, message: Target) -> NodeTarget:
-        try:
-            verify(self._server_key, NODE_TARGET, message.document, message.signature)
-        except SignatureError as error:
-            raise TargetRefused(Reason.BAD_SIGNATURE, f"a target came that the server did not sign: {error}") from error
-        try:
-            target = read(message.document)
-        except ValueError as error:
-            raise TargetRefused(Reason.MALFORMED, f"a target came that this agent cannot read: {error}") from error
-        if target.node != self._node:
-            raise TargetRefused(Reason.MALFORMED, f"a target came that is for the node {target.node}")
-        keys = [shard.key for shard in target.shards]
-        if len(set(keys)) != len(keys):
-            raise TargetRefused(Reason.MALFORMED, "a target came that names one shard twice")
-        return target
 
-    def _read(self, path: Path) -> tuple[Target, NodeTarget] | None:
-        try:
-            message = msgspec.msgpack.decode(path.read_bytes(), type=Target)
-            return message, self._verified(message)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError, TargetRefused) as error:
-            log.error("%s is not used: %s", path, error)  # noqa: TRY400
-            return None
-
-    def _write(self, path: Path, message: Target) -> None:
-        try:
-            write_atomically(path, msgspec.msgpack.encode(message))
-        except OSError as error:
-            raise ShelfFailed(Reason.DISK_FULL, f"{path.name} cannot be written: {error.strerror or error}") from error
+def _read(document: bytes) -> NodeTarget:
+    target = read(document)
+    keys = [shard.key for shard in target.shards]
+    if len(set(keys)) != len(keys):
+        raise ValueError("it names one shard twice")
+    return target
 
 
 def _name(target: NodeTarget) -> str:

@@ -8,13 +8,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from agent.artifacts.shelf import Interrupted
 from agent.clock import ServerClock
+from agent.faults import Damaged, Fault, LoadFailed
 from agent.serving import protocol
-from agent.serving.errors import Damaged, LoadFailed, ServingError
 from agent.serving.runner import Runner
-from agent.serving.shelf import Interrupted
 from agent.serving.state import State, Timing
-from agent.serving.threads import in_thread
+from agent.threads import in_thread
 from muster.wire.messages import RunningShard
 from muster.wire.targets import NodeTarget, Shard
 
@@ -87,7 +87,7 @@ class Verification:
             log.error("%s", error)  # noqa: TRY400 - a finding, not a fault of this program
             self._state.note_corrupt(sha256, error.detail)
             self._on_finding()
-        except ServingError as error:
+        except Fault as error:
             log.warning("a damaged file stays: %s", error)
         except Interrupted:
             log.info("stopped while a file was looked at")

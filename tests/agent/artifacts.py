@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from muster.canon.signatures import ARTIFACT_REQUEST, ED25519, Signature, fingerprint, verify
 from muster.wire.enrolment import b64decode
 from muster.wire.targets import artifact_request_part
+from tests.agent.intake import Intake
 
 _REQUEST = re.compile(rb"GET /artifacts/([0-9a-f]{64}) HTTP/1.1\r\n")
 
@@ -73,8 +74,10 @@ class Artifacts:
 
 
 @asynccontextmanager
-async def front(artifacts: Artifacts, port: int, behind: Callable[[], int]) -> AsyncIterator[int]:
-    """Listen on `port`, answer requests for artifacts and pass every other connection on."""
+async def front(
+    artifacts: Artifacts, port: int, behind: Callable[[], int], intake: Intake | None = None
+) -> AsyncIterator[int]:
+    """Listen on `port`, answer requests for artifacts and updates and pass every other connection on."""
 
     handlers: set[asyncio.Task[None]] = set()
 
@@ -86,6 +89,8 @@ async def front(artifacts: Artifacts, port: int, behind: Callable[[], int]) -> A
             request = await reader.readuntil(b"\r\n\r\n")
             if request.startswith(b"GET /artifacts/"):
                 await artifacts.answer(request, writer)
+            elif intake is not None and b" /updates" in request.partition(b"\r\n")[0]:
+                await intake.answer(request, reader, writer)
             else:
                 await _pass_on(request, reader, writer, behind())
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from muster.canon.signatures import (
     NODE_REPORT,
     NODE_TARGET,
+    NODE_WORK,
     SOCKET_HELLO,
     SOCKET_WELCOME,
     public_bytes,
@@ -33,14 +34,18 @@ from muster.wire.messages import (
     Message,
     Ping,
     Pong,
+    Progress,
     Report,
     StreamState,
     Target,
     Welcome,
+    Work,
 )
 from muster.wire.targets import NodeTarget
 from muster.wire.versions import MINOR, negotiate
+from muster.wire.work import NodeWork
 from tests.agent.artifacts import Artifacts, front
+from tests.agent.intake import Intake
 
 
 @dataclass
@@ -60,6 +65,9 @@ class Gateway:
         target: sent after every Welcome.
         reports: every report that came, its signature verified.
         artifacts: what it serves over HTTP on the same port; None serves nothing.
+        work: sent after every Welcome.
+        progress: every word of progress that came, with the moment on the loop's clock.
+        intake: where updates go, beside artifacts.
     """
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
@@ -83,6 +91,9 @@ class Gateway:
     target: Target | None = None
     reports: list[Report] = field(default_factory=list)
     artifacts: Artifacts | None = None
+    work: Work | None = None
+    progress: list[tuple[float, Progress]] = field(default_factory=list)
+    intake: Intake | None = None
     conversations: set["_Conversation"] = field(default_factory=set)
 
     @property
@@ -116,7 +127,7 @@ class Gateway:
                 yield self
                 return
             behind = self.port
-            async with front(self.artifacts, front_port, lambda: behind) as self.port:
+            async with front(self.artifacts, front_port, lambda: behind, self.intake) as self.port:
                 yield self
 
     def signed(self, target: NodeTarget, key: Ed25519PrivateKey | None = None) -> Target:
@@ -129,6 +140,27 @@ class Gateway:
         self.target = self.signed(target) if isinstance(target, NodeTarget) else target
         for conversation in list(self.conversations):
             await conversation.send(self.target)
+
+    def signed_work(self, work: NodeWork, key: Ed25519PrivateKey | None = None) -> Work:
+        """Return work as the server sends it, or as one does who holds another key."""
+        document = work.document()
+        return Work(document, sign(key or self.key, NODE_WORK, document))
+
+    async def assign(self, work: NodeWork | Work) -> None:
+        """Make this the node's work and send it to whoever is connected."""
+        self.work = self.signed_work(work) if isinstance(work, NodeWork) else work
+        for conversation in list(self.conversations):
+            await conversation.send(self.work)
+
+    async def told(self, task: str, state: str, reason: str = "", timeout_s: float = 240.0, since: int = 0) -> Any:
+        """Return the first word from index `since` on that a task stands so, waiting for it."""
+
+        def words() -> list[Any]:
+            told = [one for _, progress in self.progress[since:] for one in progress.tasks]
+            return [one for one in told if (one.task, one.state, one.reason) == (task, state, reason)]
+
+        await self.until(lambda: bool(words()), timeout_s)
+        return words()[0]
 
     async def reported(self, condition: Callable[[Report], bool], timeout_s: float = 30.0, since: int = 0) -> Report:
         """Return the first report from index `since` on that meets the condition, waiting for it."""
@@ -172,9 +204,12 @@ class _Conversation:
             Frame: self._frame,
             Ping: self._ping,
             Report: self._report,
+            Progress: self._progress,
         }
         if self.gateway.target is not None:
             await self.send(self.gateway.target)
+        if self.gateway.work is not None:
+            await self.send(self.gateway.work)
         self.gateway.conversations.add(self)
         async for data in self.socket:
             assert isinstance(data, bytes)
@@ -236,6 +271,9 @@ class _Conversation:
     async def _report(self, report: Report) -> None:
         verify(self.gateway.device_key, NODE_REPORT, report.signed_part(), report.signature)
         self.gateway.reports.append(report)
+
+    async def _progress(self, progress: Progress) -> None:
+        self.gateway.progress.append((asyncio.get_running_loop().time(), progress))
 
     async def _ping(self, ping: Ping) -> None:
         self.gateway.pings.append(ping)

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from agent import identity, store
+from agent.artifacts.download import Downloader
+from agent.artifacts.shelf import Shelf
 from agent.clock import ServerClock
 from agent.connection import Connection
+from agent.device import Device
 from agent.handshake import Credentials
 from agent.home import Home
-from agent.serving.service import Device, Serving
+from agent.serving.service import Serving
 from agent.serving.state import Timing
 from agent.spool import Spool
 from muster.canon.signatures import public_bytes
@@ -53,9 +56,11 @@ def serve(home: Home, gateway: Gateway) -> Serve:
         boot = str(uuid7())
         clock = ServerClock()
         more.setdefault("timing", IMPATIENT)
-        serving = Serving(Device(home, credentials, boot, gateway.url, data_dir), clock, **more)
+        shelf = more.pop("shelf", None) or Shelf(home.artifacts)
+        downloader = Downloader(gateway.url, credentials, clock, shelf)
+        serving = Serving(Device(home, credentials, boot, gateway.url, data_dir), clock, downloader, **more)
         spool = Spool(home.spool, boot)
-        connection = Connection(gateway.url, credentials, spool, clock, lambda seconds: None, desk=serving)
+        connection = Connection(gateway.url, credentials, spool, clock, lambda seconds: None, desks=[serving])
         tasks = [asyncio.create_task(serving.run())]
         if connected:
             tasks.append(asyncio.create_task(connection.run()))

@@ -9,8 +9,8 @@ import msgspec
 import psutil
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.artifacts.shelf import Shelf
 from agent.home import Home
-from agent.serving.shelf import Shelf
 from agent.serving.state import Timing
 from muster.wire.messages import Report
 from muster.wire.targets import NodeTarget, Reason, ReportState, ShardState

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.faults import DocumentRefused, ShelfFailed
 from agent.home import Home
-from agent.serving.errors import ShelfFailed, TargetRefused
 from agent.serving.targets import Targets
 from muster.canon.signatures import NODE_REPORT, NODE_TARGET, public_bytes, sign
 from muster.ids import uuid7
@@ -35,7 +35,7 @@ def take(targets: Targets, wanted: NodeTarget) -> None:
 
 def refusal(targets: Targets, message: Target) -> Reason:
     before = targets.accepted
-    with pytest.raises(TargetRefused) as caught:
+    with pytest.raises(DocumentRefused) as caught:
         targets.check(message)
     assert targets.accepted == before
     return caught.value.reason

@@ -1,0 +1,1 @@
+"""Files by the hash of their bytes: on this device's disk, and fetched from the gateway."""
