@@ -46,6 +46,14 @@ EVENTS = {
     "release_epoch.raised": Words(
         "todo", _("Release epoch raised"), _("{target} was raised by {actor}; every node gets its target anew.")
     ),
+    "job.started": Words("busy", _("Training started"), _("The training job {target} was started by {actor}.")),
+    "job.done": Words("ok", _("Training done"), _("The training job {target} has done its rounds.")),
+    "job.failed": Words("crit", _("Training failed"), _("The training job {target} failed.")),
+    "job.stopped": Words("off", _("Training stopped"), _("The training job {target} was stopped by {actor}.")),
+    "round.opened": Words("busy", _("Round opened"), _("The round {target} was opened and its members invited.")),
+    "round.closed": Words("busy", _("Round closed"), _("The round {target} was closed; its updates are aggregated.")),
+    "round.published": Words("ok", _("Round published"), _("The round {target} was published as a new version.")),
+    "round.failed": Words("warn", _("Round failed"), _("The round {target} failed.")),
     "enrolment_token.created": Words(
         "busy", _("Enrolment token made"), _("Enrolment token {target} was made by {actor}.")
     ),
@@ -62,6 +70,9 @@ EVENTS = {
     "version.published": Words("ok", _("Version published"), _("Version {target} was published.")),
     "version.refused": Words("crit", _("Version refused"), _("Version {target} was refused.")),
     "upload.refused": Words("crit", _("Upload refused"), _("Upload {target} was refused.")),
+    "submission.refused": Words(
+        "warn", _("Update damaged"), _("{target} handed over an update with other bytes than it had announced.")
+    ),
     "user.created": Words("busy", _("Account created"), _("The account {target} was created by {actor}.")),
     "user.deactivated": Words("off", _("Account closed"), _("The account {target} was closed by {actor}.")),
     "user.password_changed": Words(

@@ -45,7 +45,7 @@ SECTIONS = (
         (
             Place("plans", _("Sharding plans"), "plans", under=("plan-new", "plan", "rollout"), key="p"),
             Place("models", _("Models"), "models", under=("model-new", "model", "model-version"), key="m"),
-            Place("rounds", _("Federated rounds"), "rounds", key="r"),
+            Place("rounds", _("Federated rounds"), "rounds", under=("job-new", "job", "round"), key="r"),
         ),
     ),
     Section(

@@ -38,7 +38,7 @@
   function show(plot, figure) {
     words.describe(plot, figure);
     words.read(plot, figure);
-    if (window.Muster.chartScale.isEmpty(figure)) return missing(plot, 'nothing-' + plot.dataset.range);
+    if (window.Muster.chartScale.isEmpty(figure)) return missing(plot, plot.dataset.empty || 'nothing-' + plot.dataset.range);
     if (plot.querySelector('.plot-missing')) plot.replaceChildren();
     charts.make(plot, figure);
   }

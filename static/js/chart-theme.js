@@ -29,8 +29,8 @@
       var suffix = (figure.layout[axis] && figure.layout[axis].ticksuffix) || '';
       var look = { color: color(trace, index, p), width: 1.75, dash: ref ? 'dot' : 'solid', shape: 'linear', simplify: true };
       return {
-        type: 'scatter', mode: 'lines', name: trace.name, x: trace.x, y: trace.y, yaxis: trace.yaxis, connectgaps: false,
-        hovertemplate: trace.hovertemplate || '%{y:.3~g}' + suffix, line: look
+        type: 'scatter', mode: trace.mode || 'lines', name: trace.name, x: trace.x, y: trace.y, yaxis: trace.yaxis, connectgaps: false,
+        hovertemplate: trace.hovertemplate || '%{y:.3~g}' + suffix, line: look, marker: { size: 5 }
       };
     });
   }

@@ -2,7 +2,7 @@
 //   <section id="wall" data-refresh data-refresh-on="site." data-refresh-every="10">
 // `on`: prefix of the live topics that make it stale; `every`: also so many seconds after the last fetch.
 // The page's own address answers with the one panel named in HX-Target. Nothing moves under the pointer or the
-// reader's focus: a held panel waits until both have left.
+// reader's focus, nor behind an open dialog: a held panel waits until all have left.
 (function () {
   'use strict';
   var LEAST_MS = 2000, known = new WeakMap();
@@ -12,7 +12,7 @@
     return known.get(panel);
   }
   function held(panel) {
-    return panel.matches(':hover') && 'refreshHold' in panel.dataset || panel.contains(document.activeElement) || panel.querySelector('dialog[open]');
+    return panel.matches(':hover') && 'refreshHold' in panel.dataset || panel.contains(document.activeElement) || document.querySelector('dialog[open]');
   }
   function fetchPanel(panel, entry) {
     entry.busy = true;

@@ -3,6 +3,12 @@
 from collections import defaultdict
 from typing import Any
 
+# A job whose form cannot hold: what the page sends when a choice has changed.
+REFUSED = (
+    "&rounds=0&epochs=2&batch_size=16&learning_rate=0.05&momentum=0.9&seed=1&tiers=terminal&quorum=2"
+    "&deadline_s=60&grace_s=90&max_norm=100&source=split&alpha=0.3&strategy=fedavg&push=on"
+)
+
 
 def pages(seeded: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     """Return the pages; addresses of nodes come from what was put into the database."""
@@ -44,7 +50,19 @@ def pages(seeded: dict[str, Any]) -> list[tuple[str, str, str | None]]:
         ("version-refused", f"/models/{seeded['model']}/versions/3/", "owner"),
         ("node-shards", f"/nodes/{seeded['active']}/?tab=shards", "owner"),
         ("node-shards-differ", f"/nodes/{seeded['differs']}/?tab=shards", "owner"),
+        ("version-trained", f"/models/{seeded['job_model']}/versions/5/", "owner"),
         ("rounds", "/rounds/", "owner"),
+        ("rounds-empty", "/rounds/", "stranger"),
+        ("job-new", "/rounds/new", "owner"),
+        ("job-new-refused", f"/rounds/new?model={seeded['job_model']}{REFUSED}", "owner"),
+        ("job-new-viewer", "/rounds/new", "colleague"),
+        ("job", f"/rounds/{seeded['job']}/", "owner"),
+        ("job-running", f"/rounds/{seeded['job_running']}/", "owner"),
+        ("job-stopped", f"/rounds/{seeded['job_stopped']}/", "owner"),
+        ("round", f"/rounds/{seeded['job']}/4/", "owner"),
+        ("round-refused", f"/rounds/{seeded['job']}/4/?state=refused", "owner"),
+        ("round-running", f"/rounds/{seeded['job_running']}/1/", "owner"),
+        ("round-failed", f"/rounds/{seeded['job_failed']}/1/", "owner"),
     ]
 
 

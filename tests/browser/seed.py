@@ -28,7 +28,7 @@ from fleet.trust.services import enrolment_tokens, server_key, sites, users  # n
 from fleet.trust.services.actors import Actor  # noqa: E402
 from muster.canon.signatures import fingerprint  # noqa: E402
 from muster.clock import now_us  # noqa: E402
-from tests.browser import seed_models  # noqa: E402
+from tests.browser import seed_models, seed_training  # noqa: E402
 
 PASSWORD = "a-long-enough-passphrase"
 GIB = 1 << 30
@@ -57,6 +57,7 @@ def main() -> None:
     enrolment_tokens.create(actor=ACTOR, site=places[0], tier="edge", max_uses=5)
     named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7], "quiet": made[8]}
     released = seed_models.make(root, made)
+    released |= seed_training.make(root, made)
     print(json.dumps({name: str(node.uid) for name, node in named.items()} | released))
 
 

@@ -32,7 +32,9 @@ def make(root: Site, nodes: Sequence[Node]) -> dict[str, str]:
     """Make two models with versions, a pushed plan with a node in every state, and a plan that was never pushed."""
     first = make_version(root, workload="digits", seed=1, size_bytes={"vision": 6 * MIB, "head": MIB})
     second = make_version(root, workload="digits", seed=2, parent=first, size_bytes={"vision": 6 * MIB, "head": MIB})
-    ModelVersion.objects.filter(pk=second.pk).update(metrics={"accuracy": 0.9672}, note="After the first round")
+    ModelVersion.objects.filter(pk=second.pk).update(
+        metrics={"all": {"accuracy": 967_200}}, note="After the first round"
+    )
     refuse(first.model)
     elder = make_version(root, size_bytes={"fusion": 3 * MIB})
     before = push(first.model, {"vision": "edge", "head": "cloud"}, version=1, reason="First time on the fleet")

@@ -12,6 +12,8 @@ from fleet.pages.core.bars import Piece, pieces
 from fleet.pages.templatetags.status import glyph
 from fleet.registry.models.model import Model
 from fleet.registry.models.target_labels import REASONS, REPORT_STATES, SHARD_STATES
+from fleet.registry.models.workload_labels import evidence as evidence_word
+from fleet.registry.models.workload_labels import metric as metric_word
 from fleet.registry.models.workload_labels import modality as modality_word
 from fleet.registry.models.workload_labels import translated
 from fleet.rollouts.models import ShardingPlan
@@ -97,6 +99,16 @@ def translated_text(text: str) -> str:
 @register.filter
 def modality(name: str) -> str:
     return modality_word(name)
+
+
+@register.filter
+def metric(name: str) -> str:
+    return metric_word(name)
+
+
+@register.filter
+def evidence(kind: str) -> str:
+    return evidence_word(kind)
 
 
 @register.filter

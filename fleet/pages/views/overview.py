@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from fleet.pages import extensions
 from fleet.pages.selectors import changes
 from fleet.pages.selectors import overview as selector
 from fleet.pages.selectors.attention import attention
@@ -71,7 +72,12 @@ def _attention(scope: Scope) -> Context:
 
 
 def _changes(scope: Scope) -> Context:
-    return {"enrolment": selector.enrolment(scope.user, scope.site), "pushes": changes.pushes(scope.user)}
+    more = [change(scope.user) for change in extensions.changes.values()]
+    return {
+        "enrolment": selector.enrolment(scope.user, scope.site),
+        "pushes": changes.pushes(scope.user),
+        "more": [change for change in more if change.rows],
+    }
 
 
 def _figures(scope: Scope) -> Context:

@@ -31,14 +31,4 @@ urlpatterns = [
         instead="nodes",
         label=_("Open the node list"),
     ),
-    place(
-        "rounds",
-        _("Federated rounds"),
-        _(
-            "Training rounds will be followed here, from the invitation to the accepted updates. "
-            "Until then nodes that are enrolled send figures only, and no training data leaves them."
-        ),
-        instead="enrolment",
-        label=_("Enrol a node"),
-    ),
 ]

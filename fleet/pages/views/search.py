@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from fleet.pages import extensions
 from fleet.pages.navigation import Place, places
 from fleet.registry.core.health import NEEDS_ATTENTION
 from fleet.registry.selectors import models, nodes
@@ -32,12 +33,15 @@ def search(request: HttpRequest) -> HttpResponse:
         "sites": [],
         "models": [],
         "plans": [],
+        "groups": [],
     }
     if text:
         found = nodes.listing(request.user).filter(Q(name__icontains=text) | Q(site__name__icontains=text))
         context["nodes"] = found.order_by("name")[:MOST]
         context["models"] = models.models(request.user).filter(name__icontains=text)[:MOST]
         context["plans"] = _plans(request, text)
+        found_more = [find(person(request), text, MOST) for find in extensions.groups.values()]
+        context["groups"] = [group for group in found_more if group.options]
         context["sites"] = visible(Site.objects.all(), request.user).filter(name__icontains=text)[:MOST]
     return render(request, "pages/_results.html", context)
 
@@ -59,6 +63,8 @@ def _actions(request: HttpRequest, text: str) -> list[tuple[str, str, str]]:
     if can_anywhere(request.user, Verb.RELEASE):
         actions.append((_("New plan"), reverse("plan-new"), "plans"))
         actions.append((_("Publish a model"), reverse("model-new"), "models"))
+    for more in extensions.actions.values():
+        actions.extend(more(person(request)))
     if can_anywhere(request.user, Verb.OPERATE):
         actions.append((_("Enrol a node"), reverse("enrolment"), "plus"))
     return [action for action in actions if text.casefold() in action[0].casefold()]
