@@ -55,7 +55,9 @@ def main() -> None:
     samples(watched)
     figures(places)
     enrolment_tokens.create(actor=ACTOR, site=places[0], tier="edge", max_uses=5)
-    named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": made[7], "quiet": made[8]}
+    # No plan below puts anything on an edge node, so the spare one holds no shards.
+    spare = next(node for node in made[9:] if node.tier == "edge")
+    named = {"node": watched, "hot": made[3], "quarantined": made[5], "spare": spare, "quiet": made[8]}
     released = seed_models.make(root, made)
     released |= seed_training.make(root, made)
     print(json.dumps({name: str(node.uid) for name, node in named.items()} | released))

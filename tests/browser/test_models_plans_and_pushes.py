@@ -100,6 +100,8 @@ def test_tiers_are_chosen_by_keyboard_and_the_focus_stays(web, open_page):
 def test_a_pasted_mapping_becomes_a_plan_that_is_pushed_with_a_reason(web, open_page, complaints):
     page = open_page("/plans/new?way=paste")
     page.get_by_label("Component and tier, as JSON").fill('{"vision": "terminal", "text": "edge", "fusion": "cloud"}')
+    expect(page.locator("#checks")).to_contain_text("Several models fit: eldercare, home-care")
+    page.get_by_label("Model", exact=True).select_option(label="eldercare")
     expect(page.locator("#checks")).to_contain_text("nodes hold a part of it")
     page.get_by_role("button", name="Make the plan").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Never pushed")

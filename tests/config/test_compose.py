@@ -155,8 +155,10 @@ def test_the_dockerfile_names_what_exists() -> None:
 
 
 def test_what_nodes_ask_for_goes_to_the_gateway_and_everything_else_to_the_pages() -> None:
-    routes = re.findall(r"handle ?(\S*) {\s+reverse_proxy (\S+)", (ROOT / "deploy" / "Caddyfile").read_text())
-    assert dict(routes) == {"/node": "gateway:8001", "/artifacts/*": "gateway:8001", "": "web:8000"}
+    caddyfile = (ROOT / "deploy" / "Caddyfile").read_text()
+    routes = re.findall(r"handle ?(\S*) {\s+reverse_proxy (\S+)", caddyfile)
+    assert dict(routes) == {"@devices": "gateway:8001", "": "web:8000"}
+    assert re.findall(r"@devices path (.*)", caddyfile) == ["/node /artifacts/* /updates /updates/*"]
 
 
 def test_gateway_and_web_share_the_folder_of_the_blobs() -> None:

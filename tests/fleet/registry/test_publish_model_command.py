@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from fleet.registry.models import Artifact, Model, ModelVersion
-from fleet.registry.services import uploads
+from fleet.registry.services import parts
 from fleet.trust.models import Event
 from tests.fleet.registry.weights import tensors, whole_file
 
@@ -110,6 +110,6 @@ def test_a_file_beyond_the_largest_size_is_refused_before_it_is_stored(root, set
 
 def test_a_full_disk_is_one_line(root, tmp_path, monkeypatch):
     (tmp_path / "some").write_bytes(b"x")
-    monkeypatch.setattr(uploads, "RESERVE_BYTES", 1 << 62)
+    monkeypatch.setattr(parts, "RESERVE_BYTES", 1 << 62)
     with pytest.raises(CommandError, match="not enough room"):
         call_command("publish_model", "digits", "--weights", str(tmp_path / "some"))
