@@ -75,9 +75,7 @@ def test_the_chart_of_components_comes_with_the_first_answer_and_grows_by_the_ne
     expect(page.locator("#chart-inference")).to_be_visible(timeout=15_000)  # the panel asks every five seconds
     publish(uid, 2, 9_000, 9017, 2_500)
     expect(page.locator("[data-reading='chart-inference']")).to_have_text("2.50 ms")
-    publish(
-        uid, 3, 9_000, 9018, 40_000
-    )  # a component that the figure does not know yet; no such artifacts exist, so they have no names
+    publish(uid, 3, 9_000, 9018, 40_000)  # a component that the figure does not know yet
     expect(page.locator("[data-reading='chart-inference']")).to_contain_text("40.0 ms")
     expect(page.locator("[data-note='chart-inference']")).to_contain_text(
         "stand in for another tier's tensors: Shard 9017"
