@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Muster's commands: `manage.py help` lists them, `manage.py up` starts everything."""
 
+import contextlib
 import os
 import sys
 
@@ -19,6 +20,9 @@ def main() -> None:
         sys.exit("Django is not installed here. Run `make install`, then use .venv/bin/python manage.py.")
     from config.env import ConfigError
 
+    # Services wake workers through it. Without settings it cannot be had; a command that needs them says so below.
+    with contextlib.suppress(ImproperlyConfigured):
+        import config.celery  # noqa: F401
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
