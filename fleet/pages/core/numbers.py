@@ -1,17 +1,24 @@
 """Figures as people read them: few digits, a no-break space before the unit, U+2212 for minus."""
 
+import math
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 NO_DATA = "–"
 SPACE = "\u00a0"
+_ROUNDING = Context(prec=400, rounding=ROUND_HALF_UP)  # more digits than a float has before its point
 
 
 def plain(value: float, digits: int = 0) -> str:
     """Return a number with thousands separated and a real minus sign.
 
-    >>> plain(4812), plain(-3.64, 1)
-    ('4,812', '−3.6')
+    What lies in the middle is rounded up, as the browser does: a figure and the chart beside it read alike.
+
+    >>> plain(4812), plain(-3.64, 1), plain(75.25, 1)
+    ('4,812', '−3.6', '75.3')
     """
+    if math.isfinite(value):
+        value = Decimal(value).quantize(Decimal(1).scaleb(-digits), context=_ROUNDING)  # type: ignore[assignment]
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
